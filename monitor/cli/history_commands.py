@@ -1,66 +1,57 @@
-"""Commands about the past: ``brainalign diff | backfill | history | drift | eras | alerts``."""
+"""Commands about the past: ``brainalign diff | backfill | history | drift | eras``."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from brainalign_plugin.text import counted
+from brainalign_plugin.text import UNKNOWN, counted
 
 from ..history.periods import Period
-from . import options
-from .options import command_group, now, opened, print_json, say, settings_from, stage, utc
+from .options import AsJson, Given, Known, Limits, Where, day_of, day_option, now, opened, settings_from
+from .printing import board_size, print_json, say, stage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from brainalign_plugin.data.snapshot import Snapshot
 
-    from ..config.settings import Settings
-    from ..history.alerts import Rule
     from ..history.attribution import Attribution
-
+    from ..history.drift import Drift
+    from ..history.eras import Era
+    from ..history.known_events import KnownEvent
+    from ..history.series import Figure, History, Point
 
 FigureName = Annotated[
     str | None, typer.Option("--figure", help="Only this headline figure (default: all).", metavar="NAME")
 ]
 Every = Annotated[Period, typer.Option(help="Period; weeks begin on Monday.")]
+First = Annotated[datetime | None, day_option("First day (default: the first score).", "--from")]
+Last = Annotated[datetime | None, day_option("Last day (default: that of the snapshot).", "--to")]
+Window = Annotated[
+    int,
+    typer.Option(
+        help="Length of the window with the same benchmarks or models, back from the newest board.",
+        min=1,
+        metavar="MONTHS",
+    ),
+]
+Overlap = Annotated[int, typer.Option(help="Fewest models that two boards must share.", min=2, metavar="MODELS")]
+Top = Annotated[int, typer.Option(help="Number of models at the top.", min=1, metavar="MODELS")]
 
 
 def backfill(
-    first: Annotated[
-        datetime | None,
-        typer.Option("--from", formats=["%Y-%m-%d"], help="First day (default: the first score).", metavar="DATE"),
-    ] = None,
-    last: Annotated[
-        datetime | None,
-        typer.Option("--to", formats=["%Y-%m-%d"], help="Last day (default: that of the snapshot).", metavar="DATE"),
-    ] = None,
-    every: Every = Period.MONTH,
-    home: options.Home = None,
-    domain: options.Domain = None,
-    as_json: options.AsJson = False,
+    first: First = None, last: Last = None, every: Every = Period.MONTH, *, where: Where, as_json: AsJson = False
 ) -> None:
     """Reconstruct past boards from the newest snapshot.
 
     One board a period is stored, marked as reconstructed.
     """
-    from ..operations import backfill as backfilling
+    from ..operations.backfill import backfill
 
-    with (
-        opened("latest", home=home, domain=domain, to_write=True) as (settings, store),
-        store.exclusive("brainalign backfill"),
-    ):
-        done = backfilling.backfill(
-            store,
-            settings.domain,
-            every,
-            first=None if first is None else first.date(),
-            last=None if last is None else last.date(),
-            stage=stage,
-        )
+    with opened("latest", to_write=True, **where) as (settings, store), store.exclusive("brainalign backfill"):
+        done = backfill(store, settings.domain, every, day_of(first), day_of(last), stage)
     if as_json:
         print_json({"schema": 1, "source": done.source.id, "boards": done.dates, "added": done.added})
         return
@@ -71,55 +62,39 @@ def backfill(
     )
 
 
-Window = Annotated[
-    int,
-    typer.Option(
-        help="Length of the window with the same benchmarks or models, back from the newest board.",
-        min=1,
-        metavar="MONTHS",
-    ),
-]
-
-
 def history(
     figure: FigureName = None,
     window: Window = 24,
     every: Every = Period.MONTH,
-    known: options.Known = None,
-    home: options.Home = None,
-    domain: options.Domain = None,
-    max_missing: options.MaxMissing = None,
-    as_json: options.AsJson = False,
+    known: Known = None,
+    *,
+    where: Limits,
+    as_json: AsJson = False,
 ) -> None:
     """Show the figures over time, and the causes of each change."""
     from ..history.known_events import events_json, known_events
     from ..history.series import history_json
     from ..operations import reporting
-    from . import print_history
 
-    check_figure(figure)
-    with opened("latest", home=home, domain=domain, max_missing=max_missing) as (settings, store):
-        choices = {"every": every, "window_months": window, "known": utc(known)}
+    _check_figure(figure)
+    with opened("latest", **where) as (settings, store):
+        choices = {"every": every, "window_months": window, "known": known}
         found = reporting.timeline(settings, store, stage, **choices).history
     events = known_events(found.domain, settings.home)
     if as_json:
         print_json(history_json(found, figure) | events_json(events))
     else:
-        print_history.history(found, figure)
-        print_history.known_events(events)
+        _print_history(found, figure, events)
 
 
 def drift(
     figure: FigureName = None,
     every: Every = Period.MONTH,
-    min_overlap: Annotated[
-        int, typer.Option(help="Fewest models that two boards must share.", min=2, metavar="MODELS")
-    ] = 20,
-    known: options.Known = None,
-    home: options.Home = None,
-    domain: options.Domain = None,
-    max_missing: options.MaxMissing = None,
-    as_json: options.AsJson = False,
+    min_overlap: Overlap = 20,
+    known: Known = None,
+    *,
+    where: Limits,
+    as_json: AsJson = False,
 ) -> None:
     """Test changes of the figures on the shared part of boards.
 
@@ -127,38 +102,30 @@ def drift(
     """
     from ..history.drift import drift_json
     from ..operations import reporting
-    from . import print_history
 
-    check_figure(figure)
-    with opened("latest", home=home, domain=domain, max_missing=max_missing) as (settings, store):
-        found = reporting.timeline(settings, store, stage, every=every, known=utc(known)).drift(min_overlap)
+    _check_figure(figure)
+    with opened("latest", **where) as (settings, store):
+        found = reporting.timeline(settings, store, stage, every=every, known=known).drift(min_overlap)
     if as_json:
         print_json(drift_json(found, figure))
     else:
-        print_history.drift(found, figure)
+        _print_drift(found, figure)
 
 
-def eras(
-    top: Annotated[int, typer.Option(help="Number of models at the top.", min=1, metavar="MODELS")] = 10,
-    known: options.Known = None,
-    home: options.Home = None,
-    domain: options.Domain = None,
-    as_json: options.AsJson = False,
-) -> None:
+def eras(top: Top = 10, known: Known = None, *, where: Where, as_json: AsJson = False) -> None:
     """Show the top models of each year, then and today."""
     from ..history.eras import eras_json
     from ..operations import reporting
-    from . import print_history
 
-    with opened("latest", home=home, domain=domain) as (settings, store):
-        found = reporting.timeline(settings, store, stage, known=utc(known)).eras(top)
+    with opened("latest", **where) as (settings, store):
+        found = reporting.timeline(settings, store, stage, known=known).eras(top)
     if as_json:
         print_json(eras_json(found))
     else:
-        print_history.eras(found)
+        _print_eras(found)
 
 
-def check_figure(name: str | None) -> None:
+def _check_figure(name: str | None) -> None:
     """Refuse an unknown figure."""
     from ..history.figures import FIGURES
 
@@ -166,19 +133,18 @@ def check_figure(name: str | None) -> None:
         raise typer.BadParameter(f"there is no figure {name!r}; known are {', '.join(FIGURES)}", param_hint="--figure")
 
 
+Moved = Annotated[int | None, typer.Option(help="Explain the rank of the model with this id instead.", metavar="ID")]
+ByScheme = Annotated[str | None, typer.Option(help="Scheme that ranks the model (default HIER).", metavar="NAME")]
+
+
 def diff(
-    earlier: options.Given,
-    later: options.Given,
-    home: options.Home = None,
-    domain: options.Domain = None,
-    max_missing: options.MaxMissing = None,
-    model: Annotated[
-        int | None, typer.Option(help="Explain the rank of the model with this id instead.", metavar="ID")
-    ] = None,
-    scheme: Annotated[
-        str | None, typer.Option(help="Scheme that ranks the model (default HIER).", metavar="NAME")
-    ] = None,
-    as_json: options.AsJson = False,
+    earlier: Given,
+    later: Given,
+    *,
+    where: Limits,
+    model: Moved = None,
+    scheme: ByScheme = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show the changes between two snapshots, and their causes.
 
@@ -189,7 +155,7 @@ def diff(
     from ..history.changes import compare
     from ..operations import pull
 
-    settings = settings_from(later, home=home, domain=domain, max_missing=max_missing)
+    settings = settings_from(later, **where)
     before, after = (pull.find_snapshot(settings, one, now()).snapshot for one in (earlier, later))
     if model is not None:
         _rank_move(before, after, model, scheme or "HIER", as_json)
@@ -199,7 +165,7 @@ def diff(
     changes = compare(before, after)
     found = attribute(before.board(), after.board(), settings.max_missing)
     if as_json:
-        print_json(changes_json(changes) | {"figures": attribution_json(found)})
+        print_json(changes_json(changes) | {"figures": _attribution_json(found)})
         return
     say(f"{before.domain}: {before.as_of_time:%Y-%m-%d} to {after.as_of_time:%Y-%m-%d}")
     say(*changes_in_words(changes))
@@ -219,7 +185,7 @@ def _rank_move(before: Snapshot, after: Snapshot, model: int, scheme: str, as_js
                 "schema": 2,
                 "model": {"id": move.model.id, "name": move.model.name},
                 "scheme": move.scheme,
-                **change_record(move.before, move.after, move.parts),
+                **_change_json(move.before, move.after, move.parts),
                 "words": rank_move_in_words(move),
                 "never_ran": move.never_ran,
                 "own_cells": move.own_cells,
@@ -230,18 +196,18 @@ def _rank_move(before: Snapshot, after: Snapshot, model: int, scheme: str, as_js
     say(rank_move_in_words(move))
 
 
-def attribution_json(found: Attribution) -> dict[str, Any]:
+def _attribution_json(found: Attribution) -> dict[str, Any]:
     """Return the change of each figure with its parts and the words for them; None if unknown."""
     from ..history.attribution import attribution_in_words, reasons_of
 
     return {
-        figure: change_record(found.earlier[figure], after, found.parts[figure])
+        figure: _change_json(found.earlier[figure], after, found.parts[figure])
         | {"reasons": reasons_of(found, figure), "words": attribution_in_words(found, figure)}
         for figure, after in found.later.items()
     }
 
 
-def change_record(before: float | None, after: float | None, parts: Mapping[str, float] | None) -> dict[str, Any]:
+def _change_json(before: float | None, after: float | None, parts: Mapping[str, float] | None) -> dict[str, Any]:
     """Return a change with its parts; both boards are analysed by the same version."""
     from ..history.attribution import STEPS
     from ..history.series import ANALYSIS
@@ -254,69 +220,100 @@ def change_record(before: float | None, after: float | None, parts: Mapping[str,
     }
 
 
-alerts_app = command_group("List, test and backtest the alert rules.")
+def _print_history(found: History, figure: str | None, events: Sequence[KnownEvent]) -> None:
+    """Print the first and the last figures, all of a named one; its changes, or the latest of each; known breaks."""
+    from ..history.figures import FIGURES
+    from ..history.series import FULL, SAME_BENCHMARKS, SAME_MODELS
 
-
-@alerts_app.command("list")
-def list_rules(home: options.Home = None, as_json: options.AsJson = False) -> None:
-    """List the configured rules, or the default ones."""
-    from dataclasses import asdict
-
-    rules = _rules(settings_from(home=home))
-    if as_json:
-        print_json([{name: value for name, value in asdict(rule).items() if name != "tests"} for rule in rules])
-        return
-    for rule in rules:
-        say(
-            f"{rule.name}: {rule.on.value} of {rule.figure} {rule.condition.value} {rule.bound:g} for "
-            f"{counted(rule.versions, 'data version')}, resolved at {rule.back_at:g}, at least "
-            f"{counted(rule.min_overlap, 'model')}, {counted(len(rule.tests), 'test')}"
-        )
-
-
-@alerts_app.command("test")
-def run_tests(home: options.Home = None) -> None:
-    """Run the rules' own tests; exit code 8 if one fails."""
-    from brainalign_plugin.errors import InputError
-
-    from ..history.alerts import failed_tests
-
-    rules = _rules(settings_from(home=home))
-    wrong = [sentence for rule in rules for sentence in failed_tests(rule)]
-    if wrong:
-        raise InputError("; ".join([*wrong, "correct the rule or its test"]))
-    say(f"{counted(sum(len(rule.tests) for rule in rules), 'test')} of {counted(len(rules), 'rule')} passed")
-
-
-@alerts_app.command("backtest")
-def backtest_rules(
-    home: options.Home = None,
-    domain: options.Domain = None,
-    max_missing: options.MaxMissing = None,
-    as_json: options.AsJson = False,
-) -> None:
-    """Evaluate the rules over the stored history."""
-    from ..operations import alerting, reporting
-
-    with opened("latest", home=home, domain=domain, max_missing=max_missing) as (settings, store):
-        rules = _rules(settings)
-        with stage("evaluating the alert rules"):
-            timeline = reporting.timeline(settings, store)
-            events = alerting.backtest(timeline, rules)
-    if as_json:
-        print_json([alerting.news_json(event) for event in events])
-        return
+    points = found.series["models"]
+    full = [point for point in points if point.panel == FULL]
+    made = sum(point.origin == "reconstructed" for point in full)
     say(
-        f"{counted(len(rules), 'rule')} over {counted(len(timeline.versions), 'data version')}: "
-        f"{counted(len(events), 'event')}"
+        f"{found.domain}: {counted(len(full), 'board')}, {full[0].as_of:%Y-%m-%d} to {full[-1].as_of:%Y-%m-%d}, "
+        f"{made} of them reconstructed"
     )
-    for event in events:
-        say(f"{event.as_of:%Y-%m-%d} {event.words}")
-        if event.attribution is not None:
-            say(f"           {event.attribution}")
+    held = found.options.window_months
+    for panel, words in (
+        (SAME_BENCHMARKS, "the same benchmarks, all models that have them"),
+        (SAME_MODELS, "the same models, all benchmarks that they have"),
+    ):
+        now = [point for point in points if point.panel == panel][-1]
+        say(f"{panel}: {words}, over {counted(held, 'month')}; now {board_size(now.models, now.benchmarks)}")
+    shared = found.shared
+    say(
+        f"{board_size(shared.models, shared.benchmarks)} are on the boards of {shared.first:%Y-%m-%d} and "
+        f"{shared.last:%Y-%m-%d}; only restated scores change a figure on them"
+    )
+    for name in FIGURES if figure is None else (figure,):
+        say(f"{name}: {FIGURES[name]}")
+        _print_series(found.series[name], name, whole=figure is not None)
+        if delta := shared.deltas.get(name):
+            say(f"  changed by {delta:+.4f} by restated scores")
+        for cohort in found.cohorts if figure is not None or name == "mean_rho" else ():
+            one = cohort.figures[name]
+            say(f"  first scored in {cohort.year}: {_shown(one, name)} ({counted(cohort.models, 'model')})")
+    for change in found.changes:
+        last = change.later == full[-1].as_of
+        if change.figure == figure or (figure is None and last):
+            say(f"{change.earlier:%Y-%m-%d} to {change.later:%Y-%m-%d}: {change.sentence}")
+    say(*(f"known: {event.first} to {event.last}: {event.text}" for event in events))
 
 
-def _rules(settings: Settings) -> tuple[Rule, ...]:
-    from ..config.reading import CONFIG_NAME, load_rules
+def _print_drift(found: Drift, figure: str | None) -> None:
+    """Print the number of each verdict, then every change."""
+    from ..history.drift import Verdict
+    from ..history.figures import FIGURES
 
-    return load_rules(settings.home / CONFIG_NAME)
+    steps = [step for step in found.steps if figure in (None, step.figure)]
+    verdicts = ", ".join(f"{sum(step.verdict is verdict for step in steps)} {verdict.value}" for verdict in Verdict)
+    say(f"{counted(len(found.moments), 'board')}, {counted(len(steps), 'verdict')} on their shared parts: {verdicts}")
+    for step in steps:
+        if step.verdict is Verdict.CHANGED:
+            before, after = (found.moments[i] for i in (step.earlier, step.later))
+            low, high = step.difference.interval or (0.0, 0.0)
+            say(
+                f"{FIGURES[step.figure]} changed between {before:%Y-%m-%d} and {after:%Y-%m-%d} by "
+                f"{step.difference.delta or 0:+.4g} [{low:.4g}, {high:.4g}] on "
+                f"{counted(step.difference.models, 'shared model')}; "
+                f"on the whole boards: {found.words[step.figure, step.earlier, step.later]}"
+            )
+    for step in steps:
+        # Restated scores are printed at the last board also if the test finds no change.
+        last = step.later == len(found.moments) - 1
+        if last and step.verdict is not Verdict.CHANGED and step.difference.delta:
+            say(
+                f"{FIGURES[step.figure]} changed by {step.difference.delta:+.4g} on the same "
+                f"{counted(step.difference.models, 'model')} "
+                f"since {found.moments[step.earlier]:%Y-%m-%d}, by restated scores: {step.verdict.value} by the test"
+            )
+
+
+def _print_eras(found: Mapping[date, Sequence[Era]]) -> None:
+    """Print the models of each year's top and of today's, with both ranks."""
+    for day, models in found.items():
+        say(f"{day}: rank then, rank today")
+        for era in models:
+            then, now = (UNKNOWN if rank is None else str(rank) for rank in (era.then, era.now))
+            say(f"  {then:>4} {now:>4}  {era.name} ({era.model})")
+
+
+def _print_series(points: Sequence[Point], name: str, whole: bool) -> None:
+    for panel in dict.fromkeys(point.panel for point in points):
+        of_panel = [point for point in points if point.panel == panel]
+        shown = of_panel if whole else dict.fromkeys((of_panel[0], of_panel[-1]))
+        for point in shown:
+            mark = ", reconstructed" if point.origin == "reconstructed" else ""
+            say(
+                f"  {point.as_of:%Y-%m-%d} {panel:15} {_shown(point, name)} ({point.models} × {point.benchmarks}{mark})"
+            )
+
+
+def _shown(point: Point | Figure, name: str) -> str:
+    from ..history.figures import COUNTS
+
+    if point.value is None:
+        return "none"
+    if name in COUNTS:
+        return f"{point.value:.0f}"
+    interval = "" if point.interval is None else f" [{point.interval[0]:.4f}, {point.interval[1]:.4f}]"
+    return f"{point.value:.4f}{interval}"

@@ -1,52 +1,71 @@
-"""Common options, settings, JSON output and progress of the commands.
+"""Common options of the commands, and the settings that they give.
 
-Only typer is imported here; everything else when a command runs, so that ``--help`` answers at once.
+Settings are imported when a command runs, so that ``--help`` answers at once.
 """
 
 from __future__ import annotations
 
-import sys
-from contextlib import AbstractContextManager, contextmanager
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 import typer
 
-from brainalign_plugin.text import printable
+from .printing import rejected_lines, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from brainalign_plugin.data.snapshot import Snapshot
 
     from ..config.settings import Settings
     from ..store import Store
 
+
+def _home(context: typer.Context, given: Path | None) -> Path | None:
+    # It may be given before the command's name.
+    return given or context.find_root().params.get("_home")
+
+
+def _utc(day: datetime | None) -> datetime | None:
+    return None if day is None else day.replace(tzinfo=UTC)
+
+
+def day_option(text: str, *names: str) -> Any:
+    """Return an option that is a day in UTC."""
+    return typer.Option(*names, formats=["%Y-%m-%d"], help=text, metavar="DATE", callback=_utc)
+
+
+def output_option(text: str, metavar: str | None = None) -> Any:
+    """Return the option of the file or folder to write."""
+    return typer.Option("--output", "-o", help=text, metavar=metavar)
+
+
 # The environment is read with the other settings, so that an option before a command's name wins over it.
 Home = Annotated[
-    Path | None, typer.Option("--home", help="Folder of all state (or BRAINALIGN_HOME).", metavar="DIR", readable=False)
+    Path | None,
+    typer.Option(
+        "--home", help="Folder of all state (or BRAINALIGN_HOME).", metavar="DIR", readable=False, callback=_home
+    ),
 ]
 Domain = Annotated[str | None, typer.Option(help="Leaderboard: vision or language (default vision).", metavar="NAME")]
-SchemeName = Annotated[str, typer.Option("--scheme", help="Name of a scheme, several with commas, or 'all'.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 MaxMissing = Annotated[
     float | None,
     typer.Option(
         help="Drop benchmarks with a larger share of missing scores (default 0.5).", min=0, max=1, metavar="SHARE"
     ),
 ]
-AsOf = Annotated[
-    datetime | None,
-    typer.Option(
-        formats=["%Y-%m-%d"], help="Reconstruct the board as it was before this day (UTC), YYYY-MM-DD.", metavar="DATE"
-    ),
-]
-Known = Annotated[
-    datetime | None,
-    typer.Option(
-        formats=["%Y-%m-%d"], help="Use only snapshots seen before this day (UTC), YYYY-MM-DD.", metavar="DATE"
-    ),
-]
+Choices = dict[str, Any]
+# Options by which the settings are read, in one parameter (`Commands`): those of all commands, and with the threshold.
+Where = Annotated[Choices, {"home": Home, "domain": Domain}]
+Limits = Annotated[Choices, {"home": Home, "domain": Domain, "max_missing": MaxMissing}]
+SchemeName = Annotated[str, typer.Option("--scheme", help="Name of a scheme, several with commas, or 'all'.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+AsOf = Annotated[datetime | None, day_option("Reconstruct the board as it was before this day (UTC), YYYY-MM-DD.")]
+Known = Annotated[datetime | None, day_option("Use only snapshots seen before this day (UTC), YYYY-MM-DD.")]
 Given = Annotated[
     str,
     typer.Argument(
@@ -71,7 +90,7 @@ Reference = Annotated[
         metavar="NAME",
     ),
 ]
-Html = Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.", metavar="FILE")]
+Html = Annotated[Path, output_option("HTML file to write.", "FILE")]
 Level = Annotated[float, typer.Option("--interval", min=0.5, max=0.999, help="Level of the intervals.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the draws; the same seed gives the same numbers.")]
 
@@ -87,7 +106,6 @@ WATCH, LOOK, COMPARE, MODELS, OPERATE = (
     "Rank and place models",
     "Operate the monitor",
 )
-HOME: ContextVar[Path | None] = ContextVar("home", default=None)
 
 
 class GroupedCommands(typer.core.TyperGroup):
@@ -107,9 +125,50 @@ class GroupedCommands(typer.core.TyperGroup):
                 formatter.write_dl(rows)
 
 
-def command_group(text: str) -> typer.Typer:
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+class Commands(typer.Typer):
+    """A group of commands, in which one parameter can stand for several options: it gets their values by name."""
+
+    def command(self, *args: Any, **choices: Any) -> Callable[[Command], Command]:
+        """Return a decorator that adds a command."""
+        add = super().command(*args, **choices)
+
+        def decorate(function: Command) -> Command:
+            add(_spread(function))
+            return function
+
+        return decorate
+
+
+def _spread(function: Callable[..., None]) -> Callable[..., None]:
+    """Return the command with its groups of options one by one."""
+    own = inspect.signature(function, eval_str=True)
+    kinds = {name: get_args(one.annotation) for name, one in own.parameters.items()}
+    groups = {name: kind[1] for name, kind in kinds.items() if kind[:1] == (Choices,)}
+    parameters: list[inspect.Parameter] = []
+    for name, one in own.parameters.items():
+        group = groups.get(name)
+        parameters += (
+            [one]
+            if group is None
+            else [inspect.Parameter(option, one.kind, default=None, annotation=kind) for option, kind in group.items()]
+        )
+
+    @wraps(function)
+    def command(**given: Any) -> None:
+        for name, group in groups.items():
+            given[name] = {option: given.pop(option) for option in group}
+        function(**given)
+
+    command.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return command
+
+
+def command_group(text: str) -> Commands:
     """Return a group of commands; without a command it prints its help to stderr and fails."""
-    group = typer.Typer(help=text, invoke_without_command=True)
+    group = Commands(help=text, invoke_without_command=True)
     group.callback()(help_without_command)
     return group
 
@@ -126,9 +185,9 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def utc(day: datetime | None) -> datetime | None:
-    """Return a day of the command line in UTC."""
-    return None if day is None else day.replace(tzinfo=UTC)
+def day_of(moment: datetime | None) -> date | None:
+    """Return the day of an option."""
+    return None if moment is None else moment.date()
 
 
 def settings_from(wanted: str = "", **options: Any) -> Settings:
@@ -140,9 +199,6 @@ def settings_from(wanted: str = "", **options: Any) -> Settings:
     from ..config.settings import load_settings
 
     configure_logs(verbose=LOG_LINES.get() != "none", as_json=LOG_LINES.get() == "json")
-
-    if options.get("home") is None:
-        options["home"] = HOME.get()
     settings = load_settings(**options)
     others = [name for name in settings.domains if name != settings.domain]
     if wanted == "latest" and others:
@@ -160,9 +216,13 @@ def opened(wanted: str = "", *, to_write: bool = False, **options: Any) -> Itera
         yield settings, store
 
 
-def watched(settings: Settings, source: str | None) -> tuple[Settings, ...]:
-    """Return the settings of each leaderboard; a named source is of one."""
-    return settings.each() if source is None else (settings,)
+def read_snapshot(settings: Settings, wanted: str, as_of: datetime | None, at: datetime) -> Snapshot:
+    """Read a snapshot, as it stood before a day if one is named; cells that are rejected are printed."""
+    from ..operations.pull import find_snapshot
+
+    found = find_snapshot(settings, wanted, at)
+    say(*rejected_lines(found.rejected), err=True)
+    return found.snapshot if as_of is None else found.snapshot.as_of(as_of.date())
 
 
 def named_schemes(schemes: str) -> tuple[str, ...]:
@@ -175,35 +235,3 @@ def named_schemes(schemes: str) -> tuple[str, ...]:
     if not parts:
         raise SchemeError(f"no scheme is named in {schemes!r}; name some with commas, or take 'all'")
     return tuple(dict.fromkeys(names)) if len(names) == len(parts) else ()
-
-
-def say(*lines: str, err: bool = False) -> None:
-    """Print lines without control characters of foreign text."""
-    stream = sys.stderr if err else sys.stdout
-    stream.write("".join(f"{printable(line)}\n" for line in lines))
-    stream.flush()
-
-
-def print_json(record: Any) -> None:
-    """Print a record in ASCII: a foreign string in it cannot drive a terminal, and every locale can encode it."""
-    from ..base.files import json_text
-
-    typer.echo(json_text(record, 2))
-
-
-def stage(text: str) -> AbstractContextManager[object]:
-    """Show the current stage and its duration, on a terminal only."""
-    from ..base.progress import silent
-
-    return _bar(text) if sys.stderr.isatty() else silent(text)
-
-
-@contextmanager
-def _bar(text: str) -> Iterator[None]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        progress.add_task(printable(text), total=None)
-        yield

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from brainalign_plugin.files.csv_table import csv_text
 from brainalign_plugin.text import UNKNOWN, counted
 
 from ..base.errors import in_shell
-from .options import say
-from .printing import figure, print_table
+from .printing import figure, print_table, say
 
 if TYPE_CHECKING:
     from brainalign_plugin.audit.audit import ConventionMoves, SchemeAudit
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from brainalign_plugin.ranking.boards import ComparedBoard
     from brainalign_plugin.ranking.compare import SchemeComparison
     from brainalign_plugin.schemes import Ranking
-    from brainalign_plugin.schemes.base import Optimum
 
 TOP_MODELS = 20
 TOP_CONTESTED = 10
@@ -35,19 +32,6 @@ MOST_NAMES = 12
 FEW_SCHEMES = 3
 # Properties with another name in the table.
 _IN_TABLE = {"removal": "IIA", "influence": "benchmarks left out"}
-
-
-@contextmanager
-def progress(what: str) -> Iterator[Callable[[str], None]]:
-    """Show the current scheme, on a terminal only."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.markup import escape
-
-    with Console(stderr=True).status(escape(what)) as status:
-        yield lambda name: status.update(escape(f"{what}: {name}"))
 
 
 def ranking(
@@ -63,9 +47,7 @@ def ranking(
         say(reference.description, *reference.notes(board))
     usable = [(one, one.ranking) for one in found if one.ranking is not None]
     for one in found:
-        if one.problem:
-            say(in_shell(f"{one.scheme.name}: {one.problem}"))
-        _optimum(one.scheme.name, one.optimum)
+        _outcome(one)
     if usable:
         _best(compared, usable)
     rules = {one.scheme.name: ranks.convention for one, ranks in usable if ranks.convention != "complete"}
@@ -77,12 +59,16 @@ def ranking(
         _compared(compared, comparison, len(usable))
 
 
-def _optimum(scheme: str, found: Optimum | None) -> None:
+def _outcome(one: RankedScheme | SchemeAudit) -> None:
+    """Print why a scheme has no result, and how near its ranking is to the best possible one."""
+    if one.problem:
+        say(in_shell(f"{one.scheme.name}: {one.problem}"))
+    found = one.optimum
     if found is None:
         return
     gap = (found.bound - found.objective) / found.bound if found.bound else 0.0
     say(
-        f"{scheme}: {found.objective:g} pairwise agreements, proven bound {found.bound:g}"
+        f"{one.scheme.name}: {found.objective:g} pairwise agreements, proven bound {found.bound:g}"
         + (f"; gap {gap:.2%}" if gap else "; optimal")
         + (f"; the proof stopped after {found.stopped}" if found.stopped else "")
     )
@@ -106,36 +92,26 @@ def _best(compared: ComparedBoard, usable: Sequence[tuple[RankedScheme, Ranking]
     # Six schemes fit a page; a longer list goes below it.
     for start in range(0, len(usable), 6):
         shown = usable[start : start + 6]
-        print_table(
-            ("model", "id", *(one.scheme.name for one, _ in shown)),
-            (
-                (board.models[i].name, board.ids[i], *(_rank_cell(one, int(ranks.ranks[i]), i) for one, ranks in shown))
-                for i in order
-            ),
-            title=f"best by {first.scheme.name}",
-        )
+        rows = [
+            (board.models[i].name, board.ids[i], *(_rank_cell(one, int(ranks.ranks[i]), i) for one, ranks in shown))
+            for i in order
+        ]
+        print_table(("model", "id", *(one.scheme.name for one, _ in shown)), rows, f"best by {first.scheme.name}")
 
 
-def _one_scheme(compared: ComparedBoard, one: RankedScheme, ranking: Ranking, rows: Sequence[int]) -> None:
+def _one_scheme(compared: ComparedBoard, one: RankedScheme, ranking: Ranking, order: Sequence[int]) -> None:
     """Print the ranks under a single scheme with intervals and probabilities."""
-    found = one.uncertainty
-    span = "range" if found is not None and found.kind == "papers" else "interval"
-    print_table(
-        ("model", "id", "score", "rank", span, "is first", "in the top ten"),
-        (
-            (
-                compared.board.models[i].name,
-                compared.board.ids[i],
-                f"{ranking.scores[i]:.4f}",
-                ranking.ranks[i],
-                UNKNOWN if found is None else f"{found.low[i]}–{found.high[i]}",
-                UNKNOWN if found is None or found.first is None else f"{found.first[i]:.1%}",
-                UNKNOWN if found is None or found.top_ten is None else f"{found.top_ten[i]:.1%}",
-            )
-            for i in rows
-        ),
-        title=f"best by {one.scheme.name}",
-    )
+    board, sure = compared.board, one.uncertainty
+    rows = []
+    for i in order:
+        cells = [UNKNOWN] * 3
+        if sure is not None:
+            shares = (UNKNOWN if found is None else f"{found[i]:.1%}" for found in (sure.first, sure.top_ten))
+            cells = [f"{sure.low[i]}–{sure.high[i]}", *shares]
+        rows.append((board.models[i].name, board.ids[i], f"{ranking.scores[i]:.4f}", ranking.ranks[i], *cells))
+    span = "range" if sure is not None and sure.kind == "papers" else "interval"
+    columns = ("model", "id", "score", "rank", span, "is first", "in the top ten")
+    print_table(columns, rows, f"best by {one.scheme.name}")
 
 
 def _interval_kinds(found: Sequence[RankedScheme]) -> None:
@@ -149,10 +125,8 @@ def _interval_kinds(found: Sequence[RankedScheme]) -> None:
             f"parts of the tree (posterior): {', '.join(name for name, _ in posterior)}"
         )
     if ranges:
-        say(
-            "ranges of the rank over the board and the board without each paper, which have no probability: "
-            + ", ".join(name for name, _ in ranges)
-        )
+        names = ", ".join(name for name, _ in ranges)
+        say(f"ranges of the rank over the board and the board without each paper, which have no probability: {names}")
     for reason in dict.fromkeys(sure.reason for _, sure in ranges):
         if "no weighted mean" not in reason:
             say(f"no posterior: {reason}")
@@ -189,27 +163,16 @@ def _compared(compared: ComparedBoard, comparison: SchemeComparison, schemes: in
         say("Pareto front: none on a board with missing scores")
     else:
         say(f"on the Pareto front: {len(front)} of {len(names)} models{_listed(front, names, ': ')}")
-    print_table(
-        ("scheme", "and", "rho", "tau-b", "kappa", "top ten"),
-        (
-            (
-                pair.one,
-                pair.other,
-                *(figure(value, ".3f") for value in (pair.spearman, pair.tau_b, pair.kappa)),
-                f"{pair.top_overlap:.0%}",
-            )
-            for pair in comparison.least_alike[:FEWEST_PAIRS]
-        ),
-        title="schemes that agree least",
-    )
-    print_table(
-        ("model", "best", "under", "worst", "under"),
-        (
-            (names[model.id], model.best, model.best_scheme, model.worst, model.worst_scheme)
-            for model in comparison.models[:TOP_CONTESTED]
-        ),
-        title="most contested models",
-    )
+    pairs = []
+    for pair in comparison.least_alike[:FEWEST_PAIRS]:
+        figures = (figure(value, ".3f") for value in (pair.spearman, pair.tau_b, pair.kappa))
+        pairs.append((pair.one, pair.other, *figures, f"{pair.top_overlap:.0%}"))
+    print_table(("scheme", "and", "rho", "tau-b", "kappa", "top ten"), pairs, "schemes that agree least")
+    contested = [
+        (names[model.id], model.best, model.best_scheme, model.worst, model.worst_scheme)
+        for model in comparison.models[:TOP_CONTESTED]
+    ]
+    print_table(("model", "best", "under", "worst", "under"), contested, "most contested models")
 
 
 def _listed(ids: Sequence[int], names: Mapping[int, str], before: str = "") -> str:
@@ -218,9 +181,8 @@ def _listed(ids: Sequence[int], names: Mapping[int, str], before: str = "") -> s
 
 
 def _rank_cell(one: RankedScheme, rank: int, row: int) -> str:
-    if one.uncertainty is None:
-        return str(rank)
-    return f"{rank} [{one.uncertainty.low[row]}–{one.uncertainty.high[row]}]"
+    sure = one.uncertainty
+    return str(rank) if sure is None else f"{rank} [{sure.low[row]}–{sure.high[row]}]"
 
 
 def ranking_csv(compared: ComparedBoard, reference: Reference, found: Sequence[RankedScheme]) -> None:
@@ -231,19 +193,11 @@ def ranking_csv(compared: ComparedBoard, reference: Reference, found: Sequence[R
         if one.ranking is None:
             continue
         for i, model in enumerate(compared.board.models):
-            sure = one.uncertainty
-            rows.append(
-                [
-                    model.id,
-                    model.name,
-                    one.scheme.name,
-                    one.ranking.convention,
-                    float(one.ranking.scores[i]),
-                    int(one.ranking.ranks[i]),
-                    *((None, None) if sure is None else (sure.low[i], sure.high[i])),
-                    reference.name if one.scheme.family == "reference" else None,
-                ]
-            )
+            sure, ranks = one.uncertainty, one.ranking
+            ends = (None, None) if sure is None else (sure.low[i], sure.high[i])
+            norms = reference.name if one.scheme.family == "reference" else None
+            figures = (ranks.convention, float(ranks.scores[i]), int(ranks.ranks[i]))
+            rows.append([model.id, model.name, one.scheme.name, *figures, *ends, norms])
     sys.stdout.write(csv_text(header, rows))
 
 
@@ -274,17 +228,13 @@ def audit(
     _board(compared)
     say(reference.description, *reference.notes(board))
     say("shares of pairs of models whose order changes; a tick is a claim, proven for every complete board")
-    print_table(
-        ("scheme", "IIA", "affine", "monotone", "clone", "Pareto", "monotonicity", "hierarchy", "worst spoiler"),
-        (_audited(one, names) for one in found),
-    )
+    columns = ("scheme", "IIA", "affine", "monotone", "clone", "Pareto", "monotonicity", "hierarchy", "worst spoiler")
+    print_table(columns, (_audited(one, names) for one in found))
     _left_out(found, len(board.models))
     for one in found:
         if one.violated:
             say(f"{one.scheme.name} claims {', '.join(one.violated)}, and this board contradicts it")
-        if one.problem:
-            say(in_shell(f"{one.scheme.name}: {one.problem}"))
-        _optimum(one.scheme.name, one.optimum)
+        _outcome(one)
     if len(found) <= FEW_SCHEMES:
         for one in found:
             _fragile(one, names)
@@ -354,14 +304,12 @@ def _influences(found: Sequence[SchemeAudit], names: Mapping[int, str]) -> None:
         return
     mean = {leaf: sum(shift for shift, *_ in some) / len(some) for leaf, some in shifts.items()}
     worst = {leaf: max(some, key=lambda shift: shift[1]) for leaf, some in shifts.items()}
-    print_table(
-        ("benchmark left out", "mean shift", "largest", "of", "under"),
-        (
-            (leaf, f"{mean[leaf]:.2f}", worst[leaf][1], names[worst[leaf][2]], worst[leaf][3])
-            for leaf in sorted(shifts, key=lambda leaf: (-mean[leaf], leaf))[:TOP_INFLUENCES]
-        ),
-        f"benchmarks left out: shifts of ranks under {', '.join(audited)}",
-    )
+    rows = []
+    for leaf in sorted(shifts, key=lambda leaf: (-mean[leaf], leaf))[:TOP_INFLUENCES]:
+        _, largest, model, scheme = worst[leaf]
+        rows.append((leaf, f"{mean[leaf]:.2f}", largest, names[model], scheme))
+    title = f"benchmarks left out: shifts of ranks under {', '.join(audited)}"
+    print_table(("benchmark left out", "mean shift", "largest", "of", "under"), rows, title)
 
 
 def _moves(conventions: ConventionMoves, names: Mapping[int, str]) -> None:
@@ -371,7 +319,5 @@ def _moves(conventions: ConventionMoves, names: Mapping[int, str]) -> None:
         moves, title = conventions.largest, "the largest shift of each scheme"
     if moves:
         say(f"rules for missing cells on the full board: {title}")
-        print_table(
-            ("scheme", "own rule", "other rule", "mean shift", "moves most", "from", "to"),
-            ((m.scheme, m.own, m.other, f"{m.mean_shift:.1f}", names[m.model], m.rank, m.other_rank) for m in moves),
-        )
+        rows = ((m.scheme, m.own, m.other, f"{m.mean_shift:.1f}", names[m.model], m.rank, m.other_rank) for m in moves)
+        print_table(("scheme", "own rule", "other rule", "mean shift", "moves most", "from", "to"), rows)

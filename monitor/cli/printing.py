@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Column, Table
-from rich.text import Text
+import typer
 
-from brainalign_plugin import text as plain
-from brainalign_plugin.text import UNKNOWN, counted, first_few
+from brainalign_plugin.text import UNKNOWN, counted, first_few, printable
 
-from .options import say
+from ..base.files import fields_of, json_text
+from ..base.progress import silent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from rich.console import Console
 
     from brainalign_plugin.analysis import Analysis
     from brainalign_plugin.certainty.bootstrap import FamilyBootstrap
@@ -34,41 +35,91 @@ TOP_REJECTED = 20
 _LONGEST_NAME = 80
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        """Leave a closed pipe (``| head``) to `main`."""
-        raise BrokenPipeError
+def say(*lines: str, err: bool = False) -> None:
+    """Print lines without control characters of foreign text."""
+    stream = sys.stderr if err else sys.stdout
+    stream.write("".join(f"{printable(line)}\n" for line in lines))
+    stream.flush()
+
+
+def print_json(record: Any) -> None:
+    """Print a record in ASCII: a foreign string in it cannot drive a terminal, and every locale can encode it."""
+    typer.echo(json_text(record, 2))
+
+
+def stage(text: str) -> AbstractContextManager[object]:
+    """Show the current stage and its duration, on a terminal only."""
+    return _bar(text) if sys.stderr.isatty() else silent(text)
+
+
+@contextmanager
+def _bar(text: str) -> Iterator[None]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        progress.add_task(printable(text), total=None)
+        yield
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[str], None]]:
+    """Show the current scheme, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.markup import escape
+
+    with Console(stderr=True).status(escape(what)) as status:
+        yield lambda name: status.update(escape(f"{what}: {name}"))
 
 
 def out() -> Console:
     """Return the console for tables: without markup, and with whole lines in a file."""
+    from rich.console import Console
+
+    class Output(Console):
+        def on_broken_pipe(self) -> None:
+            """Leave a closed pipe (``| head``) to `main`."""
+            raise BrokenPipeError
+
     terminal = sys.stdout.isatty()
-    return _Console(
+    return Output(
         width=None if terminal else 10_000, highlight=False, markup=False, emoji=False, soft_wrap=not terminal
     )
 
 
-def print_table(columns: Sequence[str | Column], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
-    """Print a table; its cells may be foreign text."""
-    table = Table(*columns, title=None if title is None else printable(title))
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    title: str | None = None,
+    *,
+    fold: str = "",
+    no_wrap: Sequence[str] = (),
+    **style: Any,
+) -> None:
+    """Print a table; its cells may be foreign text. The column ``fold`` breaks its long words."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=None if title is None else Text(printable(title)), **style)
+    for column in columns:
+        table.add_column(column, overflow="fold" if column == fold else "ellipsis", no_wrap=column in no_wrap)
     for row in rows:
-        table.add_row(*(printable(str(cell)) for cell in row))
+        table.add_row(*(Text(printable(str(cell))) for cell in row))
     out().print(table)
 
 
 def print_facts(record: Mapping[str, object]) -> None:
     """Print a record as a table without a heading."""
-    table = Table(show_header=False)
+    rows = []
     for fact, value in record.items():
         if isinstance(value, dict):
             value = [f"{key} {one}" for key, one in value.items()]  # noqa: PLW2901
-        table.add_row(fact, printable(", ".join(value) if isinstance(value, list) else str(value)))
-    out().print(table)
-
-
-def printable(text: str) -> Text:
-    """Return a foreign string as one line without control characters."""
-    return Text(plain.printable(text))
+        rows.append((fact, ", ".join(value) if isinstance(value, list) else value))
+    print_table((), rows, show_header=False)
 
 
 def name(text: str) -> str:
@@ -133,13 +184,9 @@ def info_json(info: SnapshotInfo) -> dict[str, Any]:
         "seen_at": info.seen_at.isoformat(),
         "seen_until": info.until_time.isoformat(),
         "newest_score_at": None if info.newest_score_at is None else info.newest_score_at.isoformat(),
-        "source": info.source,
-        "sha256": info.sha256,
-        "models": info.models,
-        "benchmarks": info.benchmarks,
+        **fields_of(info, "source", "sha256", "models", "benchmarks"),
         "states": dict(info.states),
-        "reconstructed": info.reconstructed,
-        "simulated": info.simulated,
+        **fields_of(info, "reconstructed", "simulated"),
     }
 
 
@@ -189,32 +236,19 @@ def external(found: External) -> None:
         known = [other for other in one.benchmarks if other.rho is not None]
         nearest = max(known, key=lambda other: other.rho or 0.0, default=None)
         sure = one.average.interval
-        rows.append(
-            (
-                one.metric,
-                one.models,
-                figure(one.average.rho),
-                "" if sure is None else f"{figure(sure.low)} to {figure(sure.high)}",
-                "" if nearest is None else f"{nearest.name} {figure(nearest.rho)}",
-                one.reason or "",
-            )
-        )
+        interval = "" if sure is None else f"{figure(sure.low)} to {figure(sure.high)}"
+        closest = "" if nearest is None else f"{nearest.name} {figure(nearest.rho)}"
+        rows.append((one.metric, one.models, figure(one.average.rho), interval, closest, one.reason or ""))
     titles = ("metric", "models", "with the average", "95 % interval", "nearest benchmark", "note")
     print_table(titles, rows, "external metrics: rank correlations")
 
 
 def good_models(curve: Sequence[GoodAgreement]) -> None:
     """Print the agreement among the best models for each share of them, and what a narrower range alone would give."""
-    rows = (
-        (
-            f"{100 * one.share:.0f} %",
-            one.models,
-            figure(one.mean),
-            figure(one.negative_share),
-            figure(one.predicted_mean),
-        )
+    rows = [
+        (f"{100 * one.share:.0f} %", one.models, *map(figure, (one.mean, one.negative_share, one.predicted_mean)))
         for one in curve
-    )
+    ]
     titles = ("models kept", "models", "mean rho", "share below zero", "mean by the narrower range alone")
     print_table(titles, rows, "agreement among the best models by other papers")
 

@@ -1,16 +1,34 @@
-"""Commands for frozen reference boards: ``brainalign reference freeze | list | show | export``."""
+"""Commands for frozen references, ``brainalign reference freeze | list | show | export``, and ``link``, ``unlink``."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import AsJson, AsOf, Domain, Given, Home, command_group, now, print_json, say, settings_from
+from ..base.files import fields_of
+from .options import (
+    AsJson,
+    AsOf,
+    Given,
+    Home,
+    Reference,
+    Where,
+    command_group,
+    now,
+    output_option,
+    read_snapshot,
+    settings_from,
+)
+from .printing import figure, print_facts, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from brainalign_plugin.files.reference import Reference
+    from collections.abc import Callable
+
+    from brainalign_plugin.brainscore.link import LinkStatus
+    from brainalign_plugin.files.reference import Reference as ReferenceBoard
 
 reference_app = command_group("Freeze and show reference boards, the norms of REF schemes.")
 
@@ -18,31 +36,29 @@ Replace = Annotated[bool, typer.Option("--replace", help="Replace an existing re
 Wanted = Annotated[str, typer.Argument(metavar="NAME", help="A frozen reference, or the path of its file.")]
 
 
+ReferenceFile = Annotated[Path, output_option("Reference file to write (.reference.json.gz).")]
+NewName = Annotated[str, typer.Argument(help="Name to freeze it under: letters, digits, '_' and '-'.")]
+
+
 @reference_app.command("freeze")
 def freeze_reference(
-    name: Annotated[str, typer.Argument(help="Name to freeze it under: letters, digits, '_' and '-'.")],
+    name: NewName,
     snapshot: Given = "latest",
     as_of: AsOf = None,
     replace: Replace = False,
-    home: Home = None,
-    domain: Domain = None,
+    *,
+    where: Where,
     as_json: AsJson = False,
 ) -> None:
     """Freeze a snapshot under a name."""
     from brainalign_plugin.files.reference import freeze
     from brainalign_plugin.files.reference_file import reference_path, write_reference
 
-    from ..operations.pull import find_snapshot
-    from .printing import rejected_lines
-
-    settings = settings_from(snapshot, home=home, domain=domain)
+    settings = settings_from(snapshot, **where)
     # Check the name first, because reading takes longer.
     path = reference_path(settings.references, name)
     frozen_at = now()
-    found = find_snapshot(settings, snapshot, frozen_at)
-    say(*rejected_lines(found.rejected), err=True)
-    board = found.snapshot if as_of is None else found.snapshot.as_of(as_of.date())
-    frozen = freeze(board, name, frozen_at)
+    frozen = freeze(read_snapshot(settings, snapshot, as_of, frozen_at), name, frozen_at)
     write_reference(path, frozen, replace_existing=replace)
     if as_json:
         print_json(_summary(frozen) | {"path": str(path)})
@@ -55,28 +71,17 @@ def list_frozen(home: Home = None, as_json: AsJson = False) -> None:
     """List the frozen references. Exit code 8 if a file among them is damaged."""
     from brainalign_plugin.files.reference_file import list_references
 
-    from .printing import print_table
-
     settings = settings_from(home=home)
     references, damaged = list_references(settings.references)
     if as_json:
         print_json([_summary(reference) for reference in references])
     elif references:
-        print_table(
-            ("name", "domain", "as of", "frozen", "models", "benchmarks", "sha256"),
-            (
-                (
-                    one.name,
-                    one.domain,
-                    f"{one.as_of:%Y-%m-%d}{_marks(one)}",
-                    f"{one.frozen_at:%Y-%m-%d %H:%M}",
-                    len(one.board.models),
-                    len(one.board.leaves),
-                    one.sha256[:12],
-                )
-                for one in references
-            ),
-        )
+        rows = []
+        for one in references:
+            made = " reconstructed" * one.snapshot.reconstructed + " simulated" * one.snapshot.simulated
+            days = (f"{one.as_of:%Y-%m-%d}{made}", f"{one.frozen_at:%Y-%m-%d %H:%M}")
+            rows.append((one.name, one.domain, *days, len(one.board.models), len(one.board.leaves), one.sha256[:12]))
+        print_table(("name", "domain", "as of", "frozen", "models", "benchmarks", "sha256"), rows)
     elif not damaged:
         say("no references yet; `brainalign fetch` pulls a board, `brainalign reference freeze NAME` freezes it")
     for error in damaged:
@@ -90,30 +95,18 @@ def show_reference(name: Wanted, home: Home = None, as_json: AsJson = False) -> 
     """Show a reference and its norms on each benchmark."""
     from brainalign_plugin.files.reference_file import find_reference
 
-    from .printing import figure, print_facts, print_table
-
     reference = find_reference(settings_from(home=home).references, name)
     if as_json:
         print_json(_summary(reference) | {"norms": _norms(reference)})
         return
     print_facts(_summary(reference))
-    print_table(
-        ("benchmark", "scores", "mean", "sd"),
-        (
-            (leaf, norms["scores"], figure(norms["mean"]), figure(norms["sd"]))
-            for leaf, norms in _norms(reference).items()
-        ),
-    )
+    rows = ((leaf, n["scores"], figure(n["mean"]), figure(n["sd"])) for leaf, n in _norms(reference).items())
+    print_table(("benchmark", "scores", "mean", "sd"), rows)
     say(*_remarks(reference))
 
 
 @reference_app.command("export")
-def export_reference(
-    name: Wanted,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Reference file to write (.reference.json.gz).")],
-    replace: Replace = False,
-    home: Home = None,
-) -> None:
+def export_reference(name: Wanted, output: ReferenceFile, replace: Replace = False, home: Home = None) -> None:
     """Write a reference to a file that others can use."""
     from brainalign_plugin.files.reference_file import find_reference, write_reference
 
@@ -122,10 +115,9 @@ def export_reference(
     say(f"reference: {output}")
 
 
-def _summary(reference: Reference) -> dict[str, Any]:
+def _summary(reference: ReferenceBoard) -> dict[str, Any]:
     return {
-        "name": reference.name,
-        "domain": reference.domain,
+        **fields_of(reference, "name", "domain"),
         "as_of": reference.as_of.isoformat(),
         "frozen_at": reference.frozen_at.isoformat(),
         "models": len(reference.board.models),
@@ -133,25 +125,20 @@ def _summary(reference: Reference) -> dict[str, Any]:
         "left_out": list(reference.left_out),
         "snapshot_sha256": reference.snapshot.sha256,
         "sha256": reference.sha256,
-        "source": reference.snapshot.source,
-        "reconstructed": reference.snapshot.reconstructed,
-        "simulated": reference.snapshot.simulated,
+        **fields_of(reference.snapshot, "source", "reconstructed", "simulated"),
     }
 
 
-def _norms(reference: Reference) -> dict[str, dict[str, Any]]:
+def _norms(reference: ReferenceBoard) -> dict[str, dict[str, Any]]:
     """Return the norms of each leaf; None if it has too few scores."""
-    return {
-        leaf: {
-            "scores": norms.count,
-            "mean": norms.mean if norms.count else None,
-            "sd": norms.sd if norms.usable else None,
-        }
-        for leaf, norms in reference.norms.items()
-    }
+    found = {}
+    for leaf, one in reference.norms.items():
+        mean, sd = one.mean if one.count else None, one.sd if one.usable else None
+        found[leaf] = {"scores": one.count, "mean": mean, "sd": sd}
+    return found
 
 
-def _remarks(reference: Reference) -> list[str]:
+def _remarks(reference: ReferenceBoard) -> list[str]:
     """Return the notes for users of the norms."""
     import numpy as np
 
@@ -169,6 +156,76 @@ def _remarks(reference: Reference) -> list[str]:
     return [f"{note}: {', '.join(leaves)}" for note, leaves in notes.items() if leaves]
 
 
-def _marks(reference: Reference) -> str:
-    snapshot = reference.snapshot
-    return (" reconstructed" if snapshot.reconstructed else "") + (" simulated" if snapshot.simulated else "")
+Check = Annotated[bool, typer.Option("--check", help="Only check the link; exit code 8 if it is missing.")]
+
+
+Submission = Annotated[
+    Path | None,
+    typer.Option(help="Write a plugin that can be submitted to Brain-Score into a new folder.", metavar="DIR"),
+]
+Repository = Annotated[
+    str,
+    typer.Option(
+        help="Of a submission: address of brainalign's repository or wheel, for its requirements.",
+        envvar="BRAINALIGN_REPOSITORY",
+        show_envvar=True,
+        metavar="URL",
+    ),
+]
+
+
+def link(
+    check: Check = False,
+    submission: Submission = None,
+    reference: Reference = "",
+    repository: Repository = "",
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an installed Brain-Score find the meta-benchmarks.
+
+    They are linked for each of its domains.
+    """
+    from brainalign_plugin.brainscore import link as linking
+
+    settings = settings_from(home=home)
+    if submission is not None:
+        from brainalign_plugin.brainscore.registration import write_submission
+        from brainalign_plugin.files.reference_file import choose_reference, find_reference
+
+        folder = settings.references
+        frozen = find_reference(folder, reference) if reference else choose_reference(folder, "", settings.domain)
+        folder, step = write_submission(submission, frozen, repository)
+        typer.echo(f"written: {folder}, with the reference {frozen.name}{step and f'; {step}'}")
+        return
+    record = settings.link_record
+    found = _each(linking.link_status if check else linking.link, record, as_json)
+    if check and not all(status.ok for status in found):
+        raise typer.Exit(8)
+
+
+def unlink(home: Home = None, as_json: AsJson = False) -> None:
+    """Remove the links into Brain-Score."""
+    from brainalign_plugin.brainscore import link as linking
+
+    _each(linking.unlink, settings_from(home=home).link_record, as_json)
+
+
+def _each(change: Callable[[Path, str], LinkStatus], record: Path, as_json: bool) -> list[LinkStatus]:
+    """Do the same for each domain's package; one that fails keeps no other from it."""
+    from brainalign_plugin.brainscore import link as linking
+    from brainalign_plugin.errors import LinkError
+
+    found, failures = [], []
+    for domain in linking.domains_here():
+        try:
+            found.append(change(record, domain))
+        except LinkError as failure:
+            failures.append(failure)
+    if found and as_json:
+        print_json([{**asdict(status), "linked": status.ok} for status in found])
+    elif found:
+        say(*("; ".join(filter(None, (status.message, status.next_step))) for status in found))
+    if failures:
+        raise failures[0]
+    return found

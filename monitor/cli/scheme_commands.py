@@ -9,8 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from . import options
-from .options import named_schemes, now, print_json, say, settings_from, stage
+from . import print_schemes
+from .options import (
+    AsJson,
+    AsOf,
+    Given,
+    Level,
+    Limits,
+    SchemeName,
+    Seed,
+    named_schemes,
+    now,
+    read_snapshot,
+    settings_from,
+)
+from .printing import print_json, progress, stage
 
 if TYPE_CHECKING:
     from brainalign_plugin.data.snapshot import Snapshot
@@ -23,10 +36,14 @@ if TYPE_CHECKING:
 Board = Annotated[
     Literal["cleaned", "full"], typer.Option(help="The cleaned board, or all models with each scheme's rule for gaps.")
 ]
-ReferenceName = Annotated[
-    str | None, typer.Option("--reference", help="Frozen reference of the REF schemes (default: the given snapshot).")
+Missing = Annotated[
+    Literal["zero", "attempted", "skip", "worst", "mean"] | None,
+    typer.Option(help="Rule for FAILED and NEVER instead of each scheme's own."),
 ]
-Jobs = Annotated[int, typer.Option(min=1, help="Number of processes; the results do not depend on it.")]
+Draws = Annotated[int, typer.Option(min=0, help="Draws of true scores for the intervals; 0 for no intervals.")]
+SlowIntervals = Annotated[
+    bool, typer.Option(help="Leave papers out also under schemes that take long (BT, PL, FACTOR1, KEMENY).")
+]
 Versus = Annotated[
     list[str] | None,
     typer.Option(
@@ -34,49 +51,43 @@ Versus = Annotated[
         metavar="A,B",
     ),
 ]
+ReferenceName = Annotated[
+    str | None, typer.Option("--reference", help="Frozen reference of the REF schemes (default: the given snapshot).")
+]
+Jobs = Annotated[int, typer.Option(min=1, help="Number of processes; the results do not depend on it.")]
+Backend = Annotated[
+    Literal["local", "dask"], typer.Option(help="Backend of boards without a paper: this machine or a Dask cluster.")
+]
+Scheduler = Annotated[str | None, typer.Option(help="Address of the Dask scheduler, such as tcp://host:8786.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print one line a model and scheme as CSV.")]
 
 
 def rank(
-    snapshot: options.Given,
-    scheme: options.SchemeName = "all",
+    snapshot: Given,
+    scheme: SchemeName = "all",
     board: Board = "cleaned",
-    missing: Annotated[
-        Literal["zero", "attempted", "skip", "worst", "mean"] | None,
-        typer.Option(help="Rule for FAILED and NEVER instead of each scheme's own."),
-    ] = None,
-    interval: options.Level = 0.95,
-    resamples: Annotated[
-        int, typer.Option(min=0, help="Draws of true scores for the intervals; 0 for no intervals.")
-    ] = 1000,
-    thorough: Annotated[
-        bool, typer.Option(help="Leave papers out also under schemes that take long (BT, PL, FACTOR1, KEMENY).")
-    ] = False,
+    missing: Missing = None,
+    interval: Level = 0.95,
+    resamples: Draws = 1000,
+    thorough: SlowIntervals = False,
     versus: Versus = None,
-    seed: options.Seed = 0,
+    seed: Seed = 0,
     reference: ReferenceName = None,
     jobs: Jobs = 1,
-    backend: Annotated[
-        Literal["local", "dask"],
-        typer.Option(help="Backend of boards without a paper: this machine or a Dask cluster."),
-    ] = "local",
-    dask_scheduler: Annotated[
-        str | None, typer.Option(help="Address of the Dask scheduler, such as tcp://host:8786.")
-    ] = None,
-    as_of: options.AsOf = None,
-    home: options.Home = None,
-    domain: options.Domain = None,
-    max_missing: options.MaxMissing = None,
-    as_json: options.AsJson = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print one line a model and scheme as CSV.")] = False,
+    backend: Backend = "local",
+    dask_scheduler: Scheduler = None,
+    as_of: AsOf = None,
+    *,
+    where: Limits,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Rank the models under aggregation schemes, with intervals."""
     from brainalign_plugin.certainty.rank import Resampling, rank_schemes, ranking_json
     from brainalign_plugin.errors import InputError
     from brainalign_plugin.ranking.compare import compare_schemes
 
-    from . import print_schemes
-
-    settings = settings_from(snapshot, home=home, domain=domain, max_missing=max_missing)
+    settings = settings_from(snapshot, **where)
     _, compared, frozen = _prepared(settings, snapshot, board, reference, as_of)
     pairs = tuple(_pair(compared, text) for text in versus or ())
     # A cluster uses all its workers, unless a number is given.
@@ -84,7 +95,7 @@ def rank(
     resampling = Resampling(interval, resamples, seed, thorough, used_jobs, pairs) if resamples else None
     if pairs and resampling is None:
         raise InputError("--versus asks for a probability, and --resamples is 0; give a number of draws")
-    with _computing_on(backend, dask_scheduler), print_schemes.progress("ranking") as advance:
+    with _computing_on(backend, dask_scheduler), progress("ranking") as advance:
         found = rank_schemes(compared, frozen, named_schemes(scheme), missing, resampling, advance)
     rankings = [one.ranking for one in found if one.ranking is not None]
     comparison = compare_schemes(compared.board, rankings) if len(rankings) > 1 else None
@@ -96,21 +107,24 @@ def rank(
         print_schemes.ranking(compared, frozen, found, comparison)
 
 
+FamilyDraws = Annotated[
+    int | None, typer.Option(min=1, help="Draws of families of models (default: 1000, above 600 models 200).")
+]
+Norms = Annotated[
+    str | None, typer.Option("--reference", help="Frozen reference; without one 'all' omits REF schemes.")
+]
+
+
 def validity(
-    snapshot: options.Given,
-    scheme: options.SchemeName = "all",
-    resamples: Annotated[
-        int | None, typer.Option(min=1, help="Draws of families of models (default: 1000, above 600 models 200).")
-    ] = None,
-    seed: options.Seed = 0,
-    reference: Annotated[
-        str | None, typer.Option("--reference", help="Frozen reference; without one 'all' omits REF schemes.")
-    ] = None,
-    as_of: options.AsOf = None,
-    home: options.Home = None,
-    domain: options.Domain = None,
-    max_missing: options.MaxMissing = None,
-    as_json: options.AsJson = False,
+    snapshot: Given,
+    scheme: SchemeName = "all",
+    resamples: FamilyDraws = None,
+    seed: Seed = 0,
+    reference: Norms = None,
+    as_of: AsOf = None,
+    *,
+    where: Limits,
+    as_json: AsJson = False,
 ) -> None:
     """Rank the models on papers that no scheme has seen.
 
@@ -120,9 +134,7 @@ def validity(
     from brainalign_plugin.certainty.families import families
     from brainalign_plugin.certainty.record import validity_json
 
-    from . import print_schemes
-
-    settings = settings_from(snapshot, home=home, domain=domain, max_missing=max_missing)
+    settings = settings_from(snapshot, **where)
     _, compared, frozen = _prepared(settings, snapshot, "cleaned", reference, as_of)
     names = named_schemes(scheme) or None
     norms = frozen if names or reference else None
@@ -135,18 +147,20 @@ def validity(
         print_schemes.validity(found)
 
 
+Thorough = Annotated[bool, typer.Option(help="Measure slow properties too.")]
+
+
 def audit(
-    snapshot: options.Given,
-    scheme: options.SchemeName = "all",
+    snapshot: Given,
+    scheme: SchemeName = "all",
     board: Board = "cleaned",
     reference: ReferenceName = None,
-    thorough: Annotated[bool, typer.Option(help="Measure slow properties too.")] = False,
+    thorough: Thorough = False,
     jobs: Jobs = 1,
-    as_of: options.AsOf = None,
-    home: options.Home = None,
-    domain: options.Domain = None,
-    max_missing: options.MaxMissing = None,
-    as_json: options.AsJson = False,
+    as_of: AsOf = None,
+    *,
+    where: Limits,
+    as_json: AsJson = False,
 ) -> None:
     """Measure properties of aggregation schemes on a snapshot.
 
@@ -156,12 +170,10 @@ def audit(
     from brainalign_plugin.data.cleaning import complete_board
     from brainalign_plugin.ranking.boards import compared_board
 
-    from . import print_schemes
-
-    settings = settings_from(snapshot, home=home, domain=domain, max_missing=max_missing)
+    settings = settings_from(snapshot, **where)
     given, compared, frozen = _prepared(settings, snapshot, board, reference, as_of)
     names = named_schemes(scheme)
-    with print_schemes.progress("auditing") as advance:
+    with progress("auditing") as advance:
         found = audit_schemes(compared, frozen, names, thorough, jobs, advance)
         advance("rules for missing cells")
         full = compared_board(given, "full").board
@@ -180,12 +192,7 @@ def _prepared(
     from brainalign_plugin.files.reference_file import find_reference
     from brainalign_plugin.ranking.boards import compared_board
 
-    from ..operations.pull import find_snapshot
-    from .printing import rejected_lines
-
-    found = find_snapshot(settings, wanted, now())
-    say(*rejected_lines(found.rejected), err=True)
-    given = found.snapshot if as_of is None else found.snapshot.as_of(as_of.date())
+    given = read_snapshot(settings, wanted, as_of, now())
     compared = compared_board(given, board, settings.max_missing)
     frozen = given_board(given) if reference is None else find_reference(settings.references, reference)
     return given, compared, frozen

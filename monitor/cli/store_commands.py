@@ -1,7 +1,10 @@
-"""Commands for the store: ``brainalign store check``, ``backup``, ``restore``, ``begin`` and ``prune``."""
+"""Commands for what is stored: ``brainalign store check | backup | restore | begin | prune``, ``snapshots``."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,13 +12,17 @@ import typer
 
 from brainalign_plugin.text import counted
 
-from .options import AsJson, Home, command_group, now, opened, print_json, say, settings_from, stage
+from . import printing
+from .options import AsJson, Home, Known, Stored, Where, command_group, now, opened, output_option, settings_from
+from .printing import print_json, print_table, say, stage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ..config.settings import Settings
+    from ..operations.remove import Dependents
+    from ..store import SnapshotInfo
+    from ..store.backup import BackedUp
     from ..store.pruning import Pruned
+    from ..store.restoring import Restored
 
 store_app = command_group("Check, back up, restore and prune the store.")
 
@@ -38,14 +45,11 @@ def check(home: Home = None, as_json: AsJson = False) -> None:
         raise typer.Exit(_EXIT_DAMAGED)
 
 
+Public = Annotated[bool, typer.Option("--public", help="Leave out pending messages, so that the file can be shared.")]
+
+
 @store_app.command("backup")
-def backup(
-    output: BackupFile,
-    home: Home = None,
-    public: Annotated[
-        bool, typer.Option("--public", help="Leave out pending messages, so that the file can be shared.")
-    ] = False,
-) -> None:
+def backup(output: BackupFile, home: Home = None, public: Public = False) -> None:
     """Write everything into one file; settings without secrets.
 
     Other processes may write meanwhile; the backup is of one moment.
@@ -62,8 +66,7 @@ def backup(
             public=public,
         )
     say(*(f"brainalign: the body {one} is missing, also in the backup" for one in done.missing), err=True)
-    held = counted(done.rows["snapshot"], "snapshot")
-    say(f"{done.path}: {held}, {counted(sum(done.rows.values()), 'row')}, {counted(done.files, 'file')}")
+    say(f"{done.path}: {_held(done)}")
 
 
 @store_app.command("restore")
@@ -80,14 +83,16 @@ def restore(backup: BackupFile, home: Home = None) -> None:
         problems = store.check()
     say(*(f"brainalign: {problem}" for problem in problems), err=True)
     where = str(settings.home) if settings.store is None else f"{settings.home} and {settings.store}"
-    say(
-        f"{counted(done.rows['snapshot'], 'snapshot')}, {counted(sum(done.rows.values()), 'row')}, "
-        f"{counted(done.files, 'file')} in {where}"
-    )
+    say(f"{_held(done)} in {where}")
     if done.config is not None:
         say(f"{done.config} has the settings; secrets were left out: set them again")
     if problems:
         raise typer.Exit(_EXIT_DAMAGED)
+
+
+def _held(done: BackedUp | Restored) -> str:
+    rows = sum(done.rows.values())
+    return f"{counted(done.rows['snapshot'], 'snapshot')}, {counted(rows, 'row')}, {counted(done.files, 'file')}"
 
 
 @store_app.command("begin")
@@ -107,18 +112,23 @@ def begin(home: Home = None) -> None:
         say(f"left in place: {counted(kept, 'body', 'bodies')}; `brainalign fetch {settings.bodies}` reads them in")
 
 
+KeepDays = Annotated[int, typer.Option(help="Keep all snapshots of so many days.", min=0, metavar="DAYS")]
+WeeklyDays = Annotated[
+    int,
+    typer.Option(
+        help="Of older snapshots keep the last of each week for so many days, then of each month.",
+        min=0,
+        metavar="DAYS",
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be deleted; delete nothing.")]
+
+
 @store_app.command("prune")
 def prune(
-    keep_days: Annotated[int, typer.Option(help="Keep all snapshots of so many days.", min=0, metavar="DAYS")] = 90,
-    weekly_days: Annotated[
-        int,
-        typer.Option(
-            help="Of older snapshots keep the last of each week for so many days, then of each month.",
-            min=0,
-            metavar="DAYS",
-        ),
-    ] = 730,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be deleted; delete nothing.")] = False,
+    keep_days: KeepDays = 90,
+    weekly_days: WeeklyDays = 730,
+    dry_run: DryRun = False,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
@@ -126,11 +136,8 @@ def prune(
     from ..operations.remove import remove_reports, reports_of
     from ..store import prunable
 
-    with (
-        opened(home=home, to_write=True) as (settings, store),
-        store.exclusive("brainalign store prune"),
-        stage("pruning"),
-    ):
+    lock = "brainalign store prune"
+    with opened(home=home, to_write=True) as (settings, store), store.exclusive(lock), stage("pruning"):
         infos, at = store.snapshots(), now()
         done = store.prune(prunable(infos, keep_days, weekly_days, at), at, dry_run=dry_run)
         left = [info for info in infos if info not in done.snapshots]
@@ -140,18 +147,12 @@ def prune(
     if done.not_shrunk:
         say(f"brainalign: the file did not shrink: {done.not_shrunk}", err=True)
     if as_json:
-        print_json(
-            {
-                "dry_run": dry_run,
-                "snapshots": [info.id for info in done.snapshots],
-                "rows": done.rows,
-                "reports": reports,
-                "bodies_aside": [path.name.partition(".")[0] for path in done.orphans.aside],
-                "bodies_removed": [path.name.partition(".")[0] for path in done.orphans.removed],
-                "freed_bytes": done.orphans.freed_bytes,
-                "left": len(left),
-            }
+        aside, removed = (
+            [path.name.partition(".")[0] for path in paths] for paths in (done.orphans.aside, done.orphans.removed)
         )
+        record = {"dry_run": dry_run, "snapshots": [info.id for info in done.snapshots], "rows": done.rows}
+        bodies = {"bodies_aside": aside, "bodies_removed": removed, "freed_bytes": done.orphans.freed_bytes}
+        print_json({**record, "reports": reports, **bodies, "left": len(left)})
     else:
         _print_pruned(done, reports, len(left), dry_run)
 
@@ -193,3 +194,109 @@ def _config_without_secrets(settings: Settings) -> bytes:
     names = ", ".join(left_out)
     head = f"# From a backup. Left out, to be given again: {names}.\n" if left_out else "# From a backup.\n"
     return (head + tomli_w.dumps(document)).encode()
+
+
+# Width of a terminal from which a list of snapshots shows their sources.
+_WIDE = 110
+snapshots_app = command_group("List, show, export and remove stored snapshots.")
+
+
+@snapshots_app.command("list")
+def list_snapshots(known: Known = None, *, where: Where, as_json: AsJson = False) -> None:
+    """List the snapshots by the date that they describe."""
+    from ..operations import pull
+
+    infos, pruned = pull.list_snapshots(settings_from(**where), where["domain"], known)
+    if pruned:
+        numbers = ", ".join(str(one.info.id) for one in pruned)
+        say(f"brainalign: pruned since then, and not listed: {numbers}", err=True)
+    if as_json:
+        print_json([printing.info_json(info) for info in infos])
+    else:
+        _print_list(infos)
+
+
+def _print_list(infos: Sequence[SnapshotInfo]) -> None:
+    """List stored snapshots."""
+    if not infos:
+        say("no snapshots yet; `brainalign fetch` pulls the first")
+        return
+    columns = ["id", "domain", "as of", "kind", "seen", "models", "benchmarks", "sha256"]
+    rows: list[list[object]] = []
+    for info in infos:
+        kind = "reconstructed" if info.reconstructed else "simulated" if info.simulated else "observed"
+        days = (f"{info.as_of_time:%Y-%m-%d}", kind, f"{info.seen_at:%Y-%m-%d}")
+        rows.append([info.id, info.domain, *days, info.models, info.benchmarks, info.sha256[:12]])
+    # Eighty columns have no room for the source, which `snapshots show` prints.
+    if printing.out().width >= _WIDE:
+        columns.append("source")
+        rows = [[*row, info.source] for row, info in zip(rows, infos, strict=True)]
+    print_table(columns, rows, no_wrap=columns, box=None, pad_edge=False, padding=(0, 1, 0, 0))
+
+
+@snapshots_app.command("show")
+def show_snapshot(snapshot: Stored = "latest", *, where: Where, as_json: AsJson = False) -> None:
+    """Show one snapshot and its source."""
+    with opened(snapshot, **where) as (settings, store):
+        info = store.find(snapshot, settings.domain)
+        rejected = store.rejected(info.id)
+    if as_json:
+        print_json({**printing.info_json(info), "rejected": [asdict(cell) for cell in rejected]})
+        return
+    printing.print_facts(printing.info_json(info))
+    say(*printing.rejected_lines(rejected, None))
+
+
+SnapshotFile = Annotated[Path, output_option("Snapshot file to write (.snapshot.json.gz).", "FILE")]
+
+
+@snapshots_app.command("export")
+def export_snapshot(snapshot: Stored, output: SnapshotFile, *, where: Where) -> None:
+    """Write one snapshot to a file, for Python."""
+    from brainalign_plugin.files.snapshot_file import snapshot_bytes
+
+    from ..base.files import write_atomically
+
+    with opened(snapshot, **where) as (settings, store):
+        found = store.snapshot(store.find(snapshot, settings.domain).id)
+    write_atomically(output, snapshot_bytes(found))
+    say(f"snapshot: {output}")
+
+
+DryRemoval = Annotated[bool, typer.Option("--dry-run", help="Print what depends on it; remove nothing.")]
+
+
+@snapshots_app.command("remove")
+def remove_snapshot(snapshot: Stored, dry_run: DryRemoval = False, *, where: Where, as_json: AsJson = False) -> None:
+    """Remove a bad board and what depends on it.
+
+    Its reports and the boards reconstructed from it are removed too. Its alerts stay; its body stays until
+    `brainalign store prune` moves it away.
+    """
+    from ..operations.remove import dependents, remove_board
+
+    with (
+        opened(snapshot, to_write=not dry_run, **where) as (settings, store),
+        nullcontext() if dry_run else store.exclusive("brainalign snapshots remove"),
+    ):
+        info = store.find(snapshot, settings.domain)
+        found = dependents(settings, store, info)
+        if not dry_run:
+            remove_board(store, info, found, now())
+    if as_json:
+        made, alerts = [one.id for one in found.reconstructed], [one.subject for one in found.alerts]
+        record = {"dry_run": dry_run, "snapshot": info.id, "reconstructed": made}
+        print_json({**record, "reports": found.reports, "alerts": alerts})
+    else:
+        _print_removed(info, found, dry_run)
+
+
+def _print_removed(info: SnapshotInfo, found: Dependents, dry_run: bool) -> None:
+    say(*(f"reconstructed  {one.id}, as of {one.as_of_time:%Y-%m-%d}" for one in found.reconstructed))
+    say(*(f"report         {path}" for path in found.reports))
+    say(*(f"active alert   {one.subject}: keeps firing until the next board resolves it" for one in found.alerts))
+    say(
+        f"{'would remove' if dry_run else 'removed'} snapshot {info.id} ({info.sha256[:12]}, as of "
+        f"{info.as_of_time:%Y-%m-%d}), {counted(len(found.reconstructed), 'reconstructed board')} and "
+        f"{counted(len(found.reports), 'report')}"
+    )

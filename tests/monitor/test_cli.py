@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from brainalign_monitor.cli import delivery_commands
 from brainalign_monitor.cli import main as cli
-from brainalign_monitor.cli import run_commands
 from tests.commands import brainalign, brainalign_process, documented_table, environment
 from tests.conftest import ROOT
 from tests.local_site import local_site
@@ -126,7 +126,7 @@ def test_progress_is_shown_on_a_terminal_only(stored):
 
 def test_every_stage_is_shown(small, tmp_path, monkeypatch):
     shown = []
-    monkeypatch.setattr(run_commands, "stage", lambda text: shown.append(text) or nullcontext())
+    monkeypatch.setattr(delivery_commands, "stage", lambda text: shown.append(text) or nullcontext())
     brainalign("run", "--source", small, home=tmp_path / "home").succeeded()
     assert shown[:2] == [f"fetching {small}", "storing"]
     later = ("committing", "analysing", "comparing the schemes of aggregation", "writing the report")
