@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
-from .agreement.correlation import Agreement, agreement, pairwise_agreement
+from .agreement.correlation import Agreement, Significance, agreement, pairwise_agreement, significance
 from .agreement.dimensionality import PERCENTILE, PERMUTATIONS, SEED, Dimensions, dimensions
-from .agreement.explained_variance import ExplainedVariance, explained_variance, main_effects
-from .agreement.significance import Significance, significance
-from .agreement.spread import Spread, node_spreads
+from .agreement.explained_variance import ExplainedVariance, Spread, explained_variance, main_effects, node_spreads
+from .arrays import known
 from .data.cleaning import Cleaning, clean
 from .data.official import CellState, OfficialBoard
 from .data.snapshot import Snapshot
@@ -132,7 +129,7 @@ def analysis_fields(analysis: Analysis) -> dict[str, Any]:
         },
         "dimensions": _dimensions_json(analysis.dimensions),
         "official": {
-            str(model.id): {"score": None if np.isnan(score) else float(score), "rank": rank}
+            str(model.id): {"score": known(score), "rank": rank}
             for model, score, rank in zip(
                 snapshot.models, analysis.official.at(snapshot.root), analysis.official.ranks, strict=True
             )
@@ -147,7 +144,7 @@ def analysis_fields(analysis: Analysis) -> dict[str, Any]:
 
 
 def _agreement_json(analysis: Analysis) -> dict[str, Any]:
-    found, pairwise = analysis.agreement, analysis.pairwise
+    found, pairwise, tests = analysis.agreement, analysis.pairwise, analysis.significance
     return {
         "method": "spearman",
         "mean": found.all_pairs.mean,
@@ -165,17 +162,7 @@ def _agreement_json(analysis: Analysis) -> dict[str, Any]:
         if analysis.left_out
         else {"|".join(block): summary.mean for block, summary in found.blocks.items()},
         "within_paper": {name: summary.mean for name, summary in found.within_paper.items()},
-        "significance": _significance_json(analysis.significance),
-    }
-
-
-def _significance_json(found: Significance) -> dict[str, Any]:
-    return {
-        "fdr": found.level,
-        "tested": found.tested,
-        "untested": found.untested,
-        "benjamini_hochberg": {"positive": found.positive, "negative": found.negative},
-        "benjamini_yekutieli": {"positive": found.surely_positive, "negative": found.surely_negative},
+        "significance": {"fdr": tests.level, "tested": tests.tested, "untested": tests.untested, **tests.counts},
     }
 
 

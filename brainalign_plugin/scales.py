@@ -82,12 +82,13 @@ def _nanmean(scores: FloatArray) -> FloatArray:
 
 
 def _constant(scores: FloatArray) -> BoolArray:
-    low, high = _extremes(rounded(scores))
+    low, high = extremes(rounded(scores))
     flat: BoolArray = low >= high
     return flat
 
 
-def _extremes(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
+def extremes(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the lowest and the highest known score of each column; inf and -inf without any."""
     there = ~np.isnan(scores)
     low: FloatArray = np.min(scores, axis=0, where=there, initial=np.inf)
     high: FloatArray = np.max(scores, axis=0, where=there, initial=-np.inf)
@@ -115,7 +116,7 @@ def _nanmedian(scores: FloatArray) -> FloatArray:
 
 def min_max_norms(scores: FloatArray) -> AffineNorms:
     """Return the lowest score and the range of each column."""
-    low, high = _extremes(scores)
+    low, high = extremes(scores)
     constant = _constant(scores)
     return AffineNorms(
         np.where(constant, 0.0, low),

@@ -12,7 +12,7 @@ from ..scales import ranks_from_bottom
 from .correlation import spearman_matrix
 
 PERMUTATIONS = 199
-SEED = 0
+# Largest p-value with which there are clusters.
 LEVEL = 0.05
 _MOST = 20
 _VARIES = 1e-12
@@ -36,33 +36,12 @@ class Clusters:
         return int(self.labels.max(initial=-1)) + 1
 
 
-def clusters(scores: FloatArray, permutations: int = PERMUTATIONS, seed: int = SEED, level: float = LEVEL) -> Clusters:
-    """Cluster the benchmarks of a complete board by average linkage on 1 - Spearman's rho.
+def clusters(scores: FloatArray, permutations: int = PERMUTATIONS, seed: int = 0, level: float = LEVEL) -> Clusters:
+    """Cluster the benchmarks of a complete board (n, m) by average linkage on 1 - Spearman's rho.
 
     Cut where the mean silhouette is largest, if it exceeds that of boards with one dimension: the first component of
-    the ranks, with the rest permuted within benchmarks.
+    the ranks, with the rest permuted within benchmarks. Raises InputError without a permutation.
 
-    Parameters
-    ----------
-    scores : ndarray, shape (n, m)
-        Without NaN.
-    permutations : int
-    seed : int
-        Of the permutations.
-    level : float
-        Largest p-value with which there are clusters.
-
-    Returns
-    -------
-    Clusters
-
-    Raises
-    ------
-    InputError
-        If there is no permutation.
-
-    References
-    ----------
     Rousseeuw (1987), *Journal of Computational and Applied Mathematics* 20, 53-65 (silhouette); Sokal, Michener (1958),
     *University of Kansas Science Bulletin* 38, 1409-1438 (average linkage).
     """
@@ -72,9 +51,9 @@ def clusters(scores: FloatArray, permutations: int = PERMUTATIONS, seed: int = S
     order = clustered_order(rho)
     m = len(rho)
     none = np.zeros(m, dtype=np.int64)
-    ranks = ranks_from_bottom(scores) if len(scores) else scores
-    x = ranks - ranks.mean(axis=0) if len(scores) else ranks
-    varies = x.any(axis=0) if len(x) else np.zeros(m, dtype=bool)
+    ranks = ranks_from_bottom(scores)
+    x = ranks - (len(ranks) + 1) / 2
+    varies = x.any(axis=0)
     if varies.sum() < 4 or len(x) < 4:
         return Clusters(order, none, None, None, "clusters need at least 4 models and 4 benchmarks that vary")
     labels, silhouette = _best_cut(rho)
@@ -100,12 +79,8 @@ def cluster_stability(labels: IntArray, resampled: FloatArray) -> FloatArray:
     """Return how well each cluster is found again in resamples of the models: the mean of its best Jaccard similarity.
 
     Each resample is cut into as many clusters. Above 0.75 a cluster counts as stable, below 0.6 it should not be
-    trusted. Shape (clusters,); NaN without a resample.
+    trusted. Shape (clusters,); NaN without a resample. `resampled`: correlations (r, m, m), NaN where unknown.
 
-    `labels`: shape (m,); numbered from 0. `resampled`: shape (r, m, m); correlations, NaN where unknown.
-
-    References
-    ----------
     Hennig (2007), *Computational Statistics & Data Analysis* 52, 258-271.
     """
     count = int(labels.max(initial=-1)) + 1
@@ -118,33 +93,24 @@ def cluster_stability(labels: IntArray, resampled: FloatArray) -> FloatArray:
         other = cut[:, None] == np.unique(cut)
         common = own.T.astype(np.int64) @ other
         best[i] = (common / (own.sum(axis=0)[:, None] + other.sum(axis=0) - common)).max(axis=1)
-    mean: FloatArray = best.mean(axis=0)
-    return mean
+    return best.mean(axis=0)
 
 
 def clustered_order(rho: FloatArray) -> IntArray:
-    """Return the order of the leaves in average-linkage clustering on 1 - rho, with optimal leaf ordering.
-
-    Shape (m,).
-
-    `rho`: shape (m, m); correlations; an unknown one counts as zero.
-    """
+    """Return the order (m,) of the leaves in average-linkage clustering on 1 - rho; an unknown rho counts as zero."""
     if len(rho) < 3:
         return np.arange(len(rho))
     # Loading takes as long as analysing a board.
     from scipy.cluster import hierarchy
 
-    condensed = _condensed(_distances(rho))
-    tree = hierarchy.linkage(condensed, method="average", optimal_ordering=True)
+    tree = hierarchy.linkage(_condensed(_distances(rho)), method="average", optimal_ordering=True)
     return hierarchy.leaves_list(tree).astype(np.int64)
 
 
 def silhouettes(distance: FloatArray, labels: IntArray) -> FloatArray:
-    """Return the silhouette of each item: 0 for one that is alone, else (b - a) / max(a, b).
+    """Return the silhouette of each item (m,) of several clusters: 0 for one that is alone, else (b - a) / max(a, b).
 
-    a is its mean distance from its own cluster, b the least mean distance from another. Shape (m,).
-
-    `distance`: shape (m, m). `labels`: shape (m,); at least two different ones.
+    a is its mean distance from its own cluster, b the least mean distance from another. `distance`: shape (m, m).
     """
     member = (labels[:, None] == np.unique(labels)).astype(np.float64)
     sizes = member.sum(axis=0)
@@ -153,8 +119,7 @@ def silhouettes(distance: FloatArray, labels: IntArray) -> FloatArray:
     other = np.where(member > 0, np.inf, total / sizes).min(axis=1)
     largest = np.maximum(own, other)
     alone = (member @ sizes) == 1
-    found: FloatArray = np.where(alone | (largest <= _VARIES), 0.0, (other - own) / np.maximum(largest, _VARIES))
-    return found
+    return np.where(alone | (largest <= _VARIES), 0.0, (other - own) / np.maximum(largest, _VARIES))
 
 
 def _best_cut(rho: FloatArray) -> tuple[IntArray, float]:
@@ -177,10 +142,8 @@ def _cuts(distance: FloatArray, most: int) -> IntArray:
 def _distances(rho: FloatArray) -> FloatArray:
     distance = 1 - np.nan_to_num(rho, nan=0.0)
     np.fill_diagonal(distance, 0.0)
-    found: FloatArray = np.maximum((distance + distance.T) / 2, 0.0)
-    return found
+    return np.maximum((distance + distance.T) / 2, 0.0)
 
 
 def _condensed(distance: FloatArray) -> FloatArray:
-    found: FloatArray = distance[np.triu_indices(len(distance), k=1)]
-    return found
+    return distance[np.triu_indices(len(distance), k=1)]

@@ -1,4 +1,4 @@
-"""Agreement of the benchmarks: rank correlations of all pairs of leaves.
+"""Agreement of the benchmarks: rank correlations of all pairs of leaves, and their significance.
 
 Source: Ahlert, Klein, Wichmann, Geirhos, *How aligned are different alignment metrics?*, arXiv 2407.07530.
 """
@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from ..arrays import FloatArray, IntArray
+from ..arrays import BoolArray, FloatArray, IntArray
 from ..data.board import Board
 from ..data.tree import paper
 from ..errors import InputError
@@ -19,6 +19,9 @@ from ..scales import ranks_from_bottom, rounded
 from ..text import brief
 
 Method = Literal["spearman", "kendall", "pearson"]
+LEVEL = 0.05
+# With fewer models a perfect correlation by chance is too frequent for significance among hundreds of pairs.
+FEWEST_MODELS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +56,9 @@ class Agreement:
 
 
 def spearman_matrix(scores: FloatArray) -> FloatArray:
-    """Compute Spearman's rank correlation of all pairs of columns of a complete matrix.
+    """Compute Spearman's rank correlation of all pairs of columns of a complete matrix (n, m).
 
-    Shape (m, m); NaN for a constant column and for fewer than two rows.
-
-    `scores`: shape (n, m); without NaN; values within 1e-9 tie.
+    NaN for a constant column and for fewer than two rows. Values within 1e-9 tie.
     """
     models, leaves = scores.shape
     if models < 2:
@@ -69,16 +70,13 @@ def spearman_matrix(scores: FloatArray) -> FloatArray:
     squares = np.diag(products)
     norms = np.sqrt(np.outer(squares, squares))
     norms[norms == 0] = np.nan
-    rho: FloatArray = np.clip(products / norms, -1.0, 1.0)
-    return rho
+    return np.clip(products / norms, -1.0, 1.0)
 
 
 def kendall_tau_b(places: FloatArray) -> FloatArray:
-    """Kendall's tau-b of all pairs of rankings: agreeing less disagreeing pairs of models, corrected for ties.
+    """Compute Kendall's tau-b of all pairs of rankings (k, n), equal numbers tie; NaN where all of one tie.
 
-    Shape (k, k); NaN for a ranking in which all tie. Source: Kendall (1945), Biometrika 33, 239-251.
-
-    `places`: shape (k, n); ranks; equal numbers tie.
+    Source: Kendall (1945), Biometrika 33, 239-251.
     """
     k, n = places.shape
     balance = np.zeros((k, k))
@@ -87,17 +85,13 @@ def kendall_tau_b(places: FloatArray) -> FloatArray:
         balance += above @ above.T
     # The balance of a ranking with itself is its number of pairs that do not tie.
     untied = np.sqrt(np.where(balance.diagonal() > 0, balance.diagonal(), np.nan))
-    tau: FloatArray = np.clip(balance / untied[:, None] / untied, -1.0, 1.0)
-    return tau
+    return np.clip(balance / untied[:, None] / untied, -1.0, 1.0)
 
 
 def correlation_matrix(scores: FloatArray, method: Method = "spearman") -> FloatArray:
-    """Compute the correlation of all pairs of columns of a complete matrix.
+    """Compute the correlation of all pairs of columns of a complete matrix (n, m); NaN where none exists.
 
-    Shape (m, m); NaN where a correlation does not exist. Raises InputError if there is no such method.
-
-    `scores`: shape (n, m); without NaN; values within 1e-9 tie. `method`: {"spearman", "kendall", "pearson"}; kendall's
-    is tau-b.
+    Raises InputError if there is no such method.
     """
     check_method(method)
     if method == "spearman":
@@ -116,12 +110,9 @@ def check_method(method: str) -> None:
 def pairwise_correlation(
     scores: FloatArray, min_overlap: int = 20, method: Method = "spearman"
 ) -> tuple[FloatArray, IntArray]:
-    """Compute the correlation of all pairs of columns, each over the rows that have both.
+    """Compute the correlation of all pairs of columns (n, m), each over the rows that have both, and their number.
 
-    Returns rho (shape (m, m)) and overlap (shape (m, m), number of common rows).
-
-    `scores`: shape (n, m); NaN where missing. `min_overlap`: pairs with fewer common rows are NaN. `method`:
-    {"spearman", "kendall", "pearson"}.
+    `min_overlap`: pairs with fewer common rows are NaN.
     """
     check_method(method)
     if min_overlap < 2:
@@ -145,6 +136,93 @@ def pairwise_agreement(board: Board, min_overlap: int = 20, method: Method = "sp
     """Compute the agreement of a board's leaves, each pair over the models that have a score on both."""
     rho, overlap = pairwise_correlation(board.scores, min_overlap, method)
     return _summarised(board, rho, overlap, min_overlap, method)
+
+
+@dataclass(frozen=True, eq=False)
+class Significance:
+    """Tests of the rank correlations of all pairs of ``m`` leaves, two-sided."""
+
+    level: float  # False discovery rate
+    # Shape (m, m); p-values, symmetric; NaN on the diagonal, without a correlation, and where it rests on fewer
+    # than ten models.
+    p: FloatArray
+    # Shape (m, m); significant after Benjamini and Hochberg, whose rate holds for independent or positively
+    # dependent tests.
+    related: BoolArray
+    # Pairs with a p-value, and pairs without
+    tested: int
+    untested: int
+    counts: dict[str, dict[str, int]]  # Of significant pairs by sign, see `significant_pairs`
+
+
+def correlation_p_values(rho: FloatArray, overlap: IntArray) -> FloatArray:
+    """Compute two-sided p-values of Spearman's rank correlations.
+
+    Their distribution over all orders is fitted by a symmetric beta distribution with the same variance and kurtosis.
+    The usual Student's t has lighter tails, which matter after the correction for a thousand pairs: at a nominal 5 % it
+    finds related pairs on 8 % of boards of noise with twenty models, on 14 % with ten. NaN where `rho` is NaN or rests
+    on fewer than ten models (`overlap`), and nowhere else. Moments: Kendall, Kendall, Babington Smith (1939),
+    Biometrika 30, 251-273.
+    """
+    from scipy import special
+
+    known = ~np.isnan(rho) & (np.asarray(overlap) >= FEWEST_MODELS)
+    n = np.where(known, overlap, FEWEST_MODELS).astype(np.float64)
+    kurtosis = 3 * (25 * n**3 - 38 * n**2 - 35 * n + 72) / (25 * n * (n**2 - 1))
+    shape = 3 * (kurtosis - 1) / (2 * (3 - kurtosis))
+    # The support ends a little above 1, so that a perfect correlation has a p-value above 0.
+    end = (2 * shape + 1) / (n - 1)
+    rest = np.clip(1 - np.where(known, rho, 0.0) ** 2 / end, 0.0, 1.0)
+    return np.where(known, special.betainc(shape, 0.5, rest), np.nan)
+
+
+def significance(found: Agreement, level: float = LEVEL) -> Significance:
+    """Test all pairs of leaves for a rank correlation other than zero. `level`: false discovery rate, in (0, 1).
+
+    With fifty benchmarks more than fifty pairs would be significant at 5 % by chance alone: Benjamini, Hochberg (1995),
+    J. R. Stat. Soc. B 57, 289-300; Benjamini, Yekutieli (2001), Ann. Stat. 29, 1165-1188.
+    """
+    if not 0 < level < 1:
+        raise InputError(f"the false discovery rate is {level}; give a number between 0 and 1, such as 0.05")
+    m = len(found.leaves)
+    p = correlation_p_values(found.rho, found.overlap)
+    np.fill_diagonal(p, np.nan)
+    above = np.triu(np.ones((m, m), dtype=bool), k=1)
+    known = above & ~np.isnan(p)
+    related = np.zeros((m, m), dtype=bool)
+    related[known] = false_discovery_rates(p[known], dependent=False) <= level
+    return Significance(
+        level=level,
+        p=p,
+        related=related | related.T,
+        tested=int(known.sum()),
+        untested=int((above & ~known).sum()),
+        counts=significant_pairs(found.rho[known], p[known], level),
+    )
+
+
+def significant_pairs(rho: FloatArray, p: FloatArray, level: float) -> dict[str, dict[str, int]]:
+    """Count the correlations (k,) of either sign that are significant, by the method that limits the false ones."""
+    counts = {}
+    for method, dependent in (("benjamini_hochberg", False), ("benjamini_yekutieli", True)):
+        related = false_discovery_rates(p, dependent) <= level
+        counts[method] = {"positive": int((related & (rho > 0)).sum()), "negative": int((related & (rho < 0)).sum())}
+    return counts
+
+
+def false_discovery_rates(p: FloatArray, dependent: bool) -> FloatArray:
+    """Compute the least false discovery rate at which each of several tests (k,) is a discovery.
+
+    `dependent`: hold the rate however the tests depend on each other (Benjamini, Yekutieli), not only if they are
+    independent or positively dependent (Benjamini, Hochberg).
+    """
+    k = np.arange(1, len(p) + 1)
+    order = np.argsort(p)
+    scaled = p[order] * (len(p) / k) * ((1 / k).sum() if dependent else 1.0)
+    rates = np.empty(len(p))
+    # Rates are monotone in the p-values: no test has a higher rate than one with a larger p-value.
+    rates[order] = np.minimum.accumulate(scaled[::-1])[::-1]
+    return np.minimum(rates, 1.0)
 
 
 def _summarised(board: Board, rho: FloatArray, overlap: IntArray, min_overlap: int, method: Method) -> Agreement:

@@ -42,13 +42,9 @@ class Dimensions:
 
 
 def dimensions(board: Board, permutations: int = PERMUTATIONS, seed: int = SEED) -> Dimensions:
-    """Count the dimensions of a complete board (the cleaned one).
+    """Count the dimensions of a complete board; without an answer if fewer than two models or no leaf varies.
 
-    Without an answer if fewer than two models or no leaf varies; the counts need two leaves. Raises InputError if
-    ``permutations`` is below 1.
-
-    `board`: complete. `permutations`: number of permuted boards in parallel analysis. `seed`: of the permutations; the
-    same seed gives the same numbers.
+    The counts need two leaves. `permutations`: of parallel analysis. Raises InputError if they are below 1.
     """
     z = z_scores(board.scores) if len(board.models) > 1 else np.zeros(board.scores.shape)
     varied = np.flatnonzero((z != 0).any(axis=0))
@@ -80,14 +76,10 @@ def participation_ratio(eigenvalues: FloatArray) -> float:
 
 
 def shuffled_eigenvalues(z: FloatArray, permutations: int, seed: int) -> FloatArray:
-    """Compute the eigenvalues, the largest first, of boards with independently permuted leaves.
+    """Compute the eigenvalues (permutations, m), largest first, of boards with independently permuted leaves.
 
-    Shape (permutations, m). Raises InputError if ``permutations`` is below 1.
+    `z`: z-scores (n, m) of leaves that vary. Raises InputError if ``permutations`` is below 1.
 
-    `z`: shape (n, m); z-scores of leaves that vary; a shuffled leaf keeps its mean and standard deviation.
-
-    References
-    ----------
     Horn (1965), Psychometrika 30, 179-185; by permutation: Buja, Eyuboglu (1992), Multivariate Behav. Res. 27, 509-540.
     """
     if permutations < 1:
@@ -110,16 +102,9 @@ def kept_components(eigenvalues: FloatArray, thresholds: FloatArray) -> int:
 
 
 def average_partials(correlations: FloatArray) -> FloatArray:
-    """Compute the mean squared partial correlation of ``m`` leaves after 0, 1, ... principal components.
+    """Compute the mean squared partial correlation of ``m`` leaves after 0, 1, ... m - 2 principal components.
 
-    Shape (k,); at most m - 1 entries; fewer where the components leave nothing of some leaf.
-
-    `correlations`: shape (m, m).
-
-    References
-    ----------
-    Velicer (1976), Determining the number of components from the matrix of partial correlations, Psychometrika 41,
-    321-327.
+    Fewer where the components leave nothing of some leaf. Velicer (1976), Psychometrika 41, 321-327.
     """
     m = len(correlations)
     values, vectors = linalg.eigh(correlations)
@@ -139,5 +124,4 @@ def average_partials(correlations: FloatArray) -> FloatArray:
 
 def _correlations(z: FloatArray) -> FloatArray:
     """Return the Pearson correlations of z-scores, shape (..., n, m) to (..., m, m)."""
-    correlations: FloatArray = np.swapaxes(z, -1, -2) @ z / (z.shape[-2] - 1)
-    return correlations
+    return np.swapaxes(z, -1, -2) @ z / (z.shape[-2] - 1)

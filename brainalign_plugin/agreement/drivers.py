@@ -134,8 +134,7 @@ class _Design:
         # A benchmark that is drawn twice shares all with itself: the row that is last.
         at = np.full((order.shape[1],) * 2, len(self.first), dtype=np.int64)
         at[self.first, self.second] = at[self.second, self.first] = np.arange(len(self.first))
-        found: IntArray = at[order[:, self.first[self.used]], order[:, self.second[self.used]]]
-        return found
+        return at[order[:, self.first[self.used]], order[:, self.second[self.used]]]
 
 
 def _driver(design: _Design, k: int, order: IntArray, unknown: int) -> Driver:
@@ -185,8 +184,7 @@ def _together(design: _Design, order: IntArray) -> tuple[float | None, float | N
         return None, None, np.zeros(0)
 
     def explained(x: FloatArray, of: FloatArray) -> FloatArray:
-        fitted: FloatArray = ((of @ _basis(np.column_stack([np.ones(len(x)), x]))) ** 2).sum(axis=1)
-        return fitted
+        return ((of @ _basis(np.column_stack([np.ones(len(x)), x]))) ** 2).sum(axis=1)
 
     found = explained(design.x[design.used], y)
     x = np.vstack([design.x, np.ones(design.x.shape[1])])
@@ -204,15 +202,13 @@ def _p(null: FloatArray, observed: float) -> float:
 def _basis(x: FloatArray) -> FloatArray:
     """Return an orthonormal basis of the columns of a matrix."""
     left, sizes, _ = np.linalg.svd(x, full_matrices=False)
-    basis: FloatArray = left[:, sizes > 1e-9 * max(float(sizes.max(initial=0.0)), 1e-300)]
-    return basis
+    return left[:, sizes > 1e-9 * max(float(sizes.max(initial=0.0)), 1e-300)]
 
 
 def _shared(values: Sequence[str | None], first: IntArray, second: IntArray) -> FloatArray:
     known = {value: i for i, value in enumerate(dict.fromkeys(v for v in values if v is not None))}
     numbers = np.array([-1 if v is None else known[v] for v in values], dtype=np.int64)
-    found: FloatArray = ((numbers[first] == numbers[second]) & (numbers[first] >= 0)).astype(np.float64)
-    return found
+    return ((numbers[first] == numbers[second]) & (numbers[first] >= 0)).astype(np.float64)
 
 
 def _merged(x: Mapping[str, FloatArray], used: BoolArray) -> tuple[list[tuple[str, ...]], FloatArray]:
@@ -244,8 +240,7 @@ def _unit_means(y: FloatArray, one: IntArray, other: IntArray) -> FloatArray:
     kept = (place >= 0) & ~np.isnan(y[0])
     counts = np.bincount(place[kept], minlength=len(first))
     sums = np.array([np.bincount(place[kept], row[kept], len(first)) for row in y]).reshape(len(y), len(first))
-    found: FloatArray = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-    return found
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
 def _permuted(groups: IntArray, permutations: int, seed: int) -> IntArray:

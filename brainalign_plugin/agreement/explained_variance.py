@@ -1,4 +1,4 @@
-"""Influence of parts and leaves on the average: explained variance, part-whole null, Shapley shares, weights.
+"""Spread of scores, and influence of parts and leaves on the average: explained variance, Shapley shares, weights.
 
 Source of the claim: Ahlert, Klein, Wichmann, Geirhos, arXiv 2407.07530 (behaviour explains 95 % of the variance).
 Nominal and effective weights, main effects: Paruolo, Saisana, Saltelli (2013), *Ratings and rankings: voodoo or
@@ -46,6 +46,30 @@ class ExplainedVariance:
 
     parts: dict[str, PartVariance]
     leaves: dict[str, LeafWeight]
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Spread of one column of scores over the models (in units of the score); None with fewer than two models."""
+
+    sd: float | None
+    range: float | None
+    iqr: float | None
+
+
+def spread(values: FloatArray) -> Spread:
+    """Compute standard deviation (n - 1), range and interquartile range (linear) of the known values (n,)."""
+    known = values[~np.isnan(values)]
+    if known.size < 2:
+        return Spread(None, None, None)
+    low, first, third, high = (float(q) for q in np.quantile(known, [0, 0.25, 0.75, 1]))
+    return Spread(float(known.std(ddof=1)), high - low, third - first)
+
+
+def node_spreads(board: Board) -> dict[str, Spread]:
+    """Compute the spread of every node of a complete board's tree, leaves and groups, by type id."""
+    means = board.node_scores()
+    return {node.type_id: spread(means[:, i]) for i, node in enumerate(board.tree.nodes)}
 
 
 def explained_variance(board: Board) -> ExplainedVariance:
@@ -106,13 +130,9 @@ def main_effect(leaf: FloatArray, average: FloatArray) -> float | None:
     smooth as generalised cross-validation makes it. More than 100 models are grouped by neighbouring rank first. In [0,
     1], 0 for a constant leaf; None where the average does not vary.
 
-    `leaf, average`: shape (n,); complete.
-
-    References
-    ----------
-    Pearson (1905), On the general theory of skew correlation; Paruolo, Saisana, Saltelli (2013), section 3. Spline:
-    Green, Silverman (1994), Nonparametric Regression and Generalized Linear Models, chapter 2; cross-validation with
-    the factor 1.4: Kim, Gu (2004), J. R. Stat. Soc. B 66, 337-356.
+    Paruolo, Saisana, Saltelli (2013), section 3. Spline: Green, Silverman (1994), *Nonparametric Regression and
+    Generalized Linear Models*, chapter 2; cross-validation with the factor 1.4: Kim, Gu (2004), J. R. Stat. Soc. B 66,
+    337-356.
     """
     if not _varies(average):
         return None
@@ -143,8 +163,7 @@ def _smoothed(x: FloatArray, y: FloatArray, weights: FloatArray, within: float) 
     residual = within + (((1 - kept) * coordinates) ** 2).sum(axis=1)
     left = weights.sum() - _COST * kept.sum(axis=1)
     criterion = np.where(left > 0, residual / np.maximum(left, 1.0) ** 2, np.inf)
-    smoothed: FloatArray = axes @ (kept[int(np.argmin(criterion))] * coordinates) / root
-    return smoothed
+    return axes @ (kept[int(np.argmin(criterion))] * coordinates) / root
 
 
 # Leaves without ties have the same knots, so the decomposition is cached.

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..errors import InputError
-from ..scales import z_scores
+from ..scales import extremes, z_scores
 from .dimensionality import PERCENTILE, SEED, kept_components
 
 PERMUTATIONS = 100
@@ -69,13 +69,12 @@ def treatments(
     if permutations < 1:
         raise InputError(f"{permutations} permutations were asked for; give at least 1")
     known = ~np.isnan(scores)
-    whole, some = known.all(axis=1), known.any(axis=1)
-    boards = {"complete": scores[whole], **dict.fromkeys(("pairwise", "soft_impute", "zero"), scores[some])}
     found: dict[str, Treatment] = {}
-    for name, board in boards.items():
-        rows = whole if name == "complete" else some
-        first = found.get("complete")
-        found[name] = _treated(name, board, rows, leaves, min_overlap, permutations, seed, first)
+    for name in ("complete", "pairwise", "soft_impute", "zero"):
+        rows = known.all(axis=1) if name == "complete" else known.any(axis=1)
+        one = _treated(name, scores, rows, leaves, min_overlap, permutations, seed)
+        comparable = found and found["complete"].reason is None and one.reason is None
+        found[name] = _compared(one, found["complete"]) if comparable else one
     return found
 
 
@@ -87,54 +86,43 @@ def _treated(
     min_overlap: int,
     permutations: int,
     seed: int,
-    complete: Treatment | None,
 ) -> Treatment:
-    columns = np.flatnonzero(_spread(scores) > _VARIES)
+    scores, of_models = scores[rows], np.full(len(rows), np.nan)
+    low, high = extremes(np.nan_to_num(scores) if name == "zero" else scores)
+    columns = np.flatnonzero(high - low > _VARIES)
     if name == "pairwise":
         columns = columns[_overlapping(~np.isnan(scores[:, columns]), min_overlap)]
-    elif name == "zero":
-        columns = np.flatnonzero(_spread(np.nan_to_num(scores)) > _VARIES)
-    scores = scores[:, columns]
+    scores, names = scores[:, columns], tuple(leaves[j] for j in columns)
     if len(scores) < 3 or len(columns) < 2:
         reason = "fewer than 3 models or 2 benchmarks that vary are left"
-        nothing = np.zeros(0), np.full(len(rows), np.nan)
-        return Treatment(len(scores), tuple(leaves[j] for j in columns), 0.0, None, None, *nothing, None, None, reason)
-    penalty = chosen_penalty(_z(scores), seed) if name == "soft_impute" else 0.0
+        return Treatment(len(scores), names, 0.0, None, None, np.zeros(0), of_models, None, None, reason)
+    penalty = chosen_penalty(z_scores(scores), seed) if name == "soft_impute" else 0.0
 
-    def complete_of(board: FloatArray) -> FloatArray:
-        if name == "pairwise":
-            return board
-        return soft_impute(_z(board), penalty) if name == "soft_impute" else np.nan_to_num(board)
+    def completed(board: FloatArray) -> FloatArray:
+        if name == "soft_impute":
+            return soft_impute(z_scores(board), penalty)
+        return board if name == "pairwise" else np.nan_to_num(board)
 
-    def correlate(board: FloatArray) -> FloatArray:
-        return pairwise_pearson(complete_of(board))
-
-    if name == "soft_impute":
-        filled = complete_of(scores)
-    else:
-        filled = np.nan_to_num(_z(scores)) if name == "pairwise" else z_scores(complete_of(scores))
-    values, vectors = np.linalg.eigh(correlate(scores))
+    filled = completed(scores)
+    values, vectors = np.linalg.eigh(pairwise_pearson(filled))
     eigenvalues, vector = values[::-1], vectors[:, -1] * (-1.0 if vectors[:, -1].sum() < 0 else 1.0)
     rng = np.random.default_rng(seed)
     times = min(permutations, _FILLED_ANEW) if name == "soft_impute" else permutations
-    null = [np.linalg.eigvalsh(correlate(_shuffled(scores, rng)))[::-1] for _ in range(times)]
-    own = np.full(len(rows), np.nan)
-    own[rows] = filled @ vector
-    treated = Treatment(
+    shuffled = (pairwise_pearson(completed(_shuffled(scores, rng))) for _ in range(times))
+    null = [np.linalg.eigvalsh(correlations)[::-1] for correlations in shuffled]
+    of_models[rows] = (filled if name == "soft_impute" else np.nan_to_num(z_scores(filled))) @ vector
+    return Treatment(
         models=len(scores),
-        leaves=tuple(leaves[j] for j in columns),
+        leaves=names,
         filled=0.0 if name == "pairwise" else float(np.isnan(scores).mean()),
         pc1_share=float(eigenvalues[0] / len(columns)),
         parallel_analysis=kept_components(eigenvalues, np.percentile(null, PERCENTILE, axis=0)),
         loadings=vector * np.sqrt(max(eigenvalues[0], 0.0)),
-        scores=own,
+        scores=of_models,
         congruence=None,
         correlation=None,
         reason=None,
     )
-    if complete is None or complete.reason is not None:
-        return treated
-    return _compared(treated, complete)
 
 
 def _compared(treated: Treatment, complete: Treatment) -> Treatment:
@@ -171,8 +159,7 @@ def pairwise_pearson(scores: FloatArray) -> FloatArray:
     possible = (variance > _VARIES) & (variance.T > _VARIES)
     found = np.where(possible, (x.T @ x - sums * sums.T / n) / np.sqrt(np.where(possible, both, 1.0)), 0.0)
     np.fill_diagonal(found, 1.0)
-    clipped: FloatArray = np.clip(found, -1.0, 1.0)
-    return clipped
+    return np.clip(found, -1.0, 1.0)
 
 
 def soft_impute(z: FloatArray, penalty: float, start: FloatArray | None = None) -> FloatArray:
@@ -283,21 +270,6 @@ def _counted(z: FloatArray, times: IntArray) -> FloatArray:
     found: FloatArray = products / np.outer(sizes, sizes)
     found[~varies] = found[:, ~varies] = 0.0
     np.fill_diagonal(found, 1.0)
-    return found
-
-
-def _z(scores: FloatArray) -> FloatArray:
-    """Return z-scores over the known cells of each column, NaN where missing."""
-    found: FloatArray = (scores - np.nanmean(scores, axis=0)) / np.nanstd(scores, axis=0, ddof=1)
-    return found
-
-
-def _spread(scores: FloatArray) -> FloatArray:
-    """Return the largest difference in each column over its known cells, 0 without any."""
-    known = ~np.isnan(scores)
-    low = np.where(known, scores, np.inf).min(axis=0, initial=np.inf)
-    high = np.where(known, scores, -np.inf).max(axis=0, initial=-np.inf)
-    found: FloatArray = np.where(known.any(axis=0), high - low, 0.0) if len(scores) else np.zeros(scores.shape[1])
     return found
 
 

@@ -21,7 +21,7 @@ from ..agreement.correlation import (
 )
 from ..agreement.correlation import agreement as complete_agreement
 from ..arrays import FloatArray
-from ..certainty.bootstrap import draw_counts, effective_families, family_bootstrap, interval, sure_enough
+from ..certainty.bootstrap import draw_counts, family_bootstrap, interval, sure_families
 from ..certainty.families import families
 from ..certainty.good_models import agreement_curve, family_agreement
 from ..data.board import Board
@@ -263,11 +263,10 @@ class AgreementResult(Result):
             boot = family_bootstrap(self.board, grouped, resamples, seed, level)
             found = {name: (boot.figures[name], boot.intervals[name]) for name in _FIGURES}
         else:
-            mean, one = self.found.all_pairs.mean, None
+            mean = self.found.all_pairs.mean
             drawn = [self._mean_without_copies(times) for times in draw_counts(grouped.labels, resamples, seed)]
-            if sure_enough(grouped.labels):
-                one = interval(mean, np.array(drawn), effective_families(grouped.labels), level=level)
-            found = {"mean_rho": (mean, one)}
+            over = interval(mean, np.array(drawn), sure_families(grouped.labels), level=level)
+            found = {"mean_rho": (mean, over)}
         rows = {
             name: [value, None, None] if one is None else [one.value, one.low, one.high]
             for name, (value, one) in found.items()

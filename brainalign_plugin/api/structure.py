@@ -13,6 +13,7 @@ import pandas as pd
 from ..agreement.clustering import clustered_order
 from ..agreement.correlation import agreement
 from ..certainty.families import families
+from ..certainty.record import clusters_json, dimensions_json, drivers_json, metadata_json
 from ..certainty.structure import (
     RESAMPLES,
     BoardClusters,
@@ -22,7 +23,6 @@ from ..certainty.structure import (
     board_dimensions,
     board_drivers,
 )
-from ..certainty.structure_record import clusters_json, dimensions_json, drivers_json, metadata_json
 from ..data.board import Board
 from ..data.cleaning import Cleaning, clean
 from ..files.metadata import FIELDS, Described, described

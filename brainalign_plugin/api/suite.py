@@ -17,8 +17,8 @@ from ..certainty import design_study
 from ..certainty import external as external_metrics
 from ..certainty import new_benchmarks as arrivals
 from ..certainty.bootstrap import Interval
+from ..certainty.record import external_json, record
 from ..certainty.short_panel import short_panel
-from ..certainty.structure_record import external_json, record
 from ..certainty.variance_components import NotEstimable
 from ..data.cleaning import complete_board
 from ..errors import BoardError

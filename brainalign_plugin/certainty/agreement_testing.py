@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import FloatArray, IntArray
+from ..arrays import FloatArray, IntArray, known
 from ..data.board import Board
 from ..errors import InputError
 from ..scales import ranks_from_bottom, rounded
@@ -89,10 +89,10 @@ def agreement_testing(
         drawn = np.vstack([_taus(board.scores[rows], others[rows], once[:, :size]) for rows in chosen])
         mean = known_mean(drawn.T)
         for own, tau, column, z in zip(over, mean, drawn.T, _z(mean[None])[0], strict=True):
-            own.append(SubsetAgreement(size, _known(tau), _known(_sd(column)), _known(z)))
+            own.append(SubsetAgreement(size, known(tau), known(_sd(column)), known(z)))
     found = []
     for j, leaf in enumerate(board.leaves):
-        tau, place = _known(taus[0, j]), _known(places[0, j])
+        tau, place = known(taus[0, j]), known(places[0, j])
         ends, place_ends = interval(tau, taus[1:, j], sure), interval(place, places[1:, j], sure)
         found.append(BenchmarkAgreement(leaf, tau, ends, place, place_ends, tuple(over[j])))
     return AgreementTest(tuple(found), n)
@@ -112,13 +112,12 @@ def _taus(scores: FloatArray, others: FloatArray, counts: IntArray) -> FloatArra
         for k, product in enumerate((own * rest, np.abs(own), np.abs(rest))):
             sums[k] += times @ product.T
     possible = np.sqrt(sums[1] * sums[2])
-    taus: FloatArray = np.where(possible > 0, sums[0] / np.where(possible > 0, possible, 1.0), np.nan)
-    return taus
+    return np.where(possible > 0, sums[0] / np.where(possible > 0, possible, 1.0), np.nan)
 
 
 def _sd(values: FloatArray) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.std(ddof=1)) if len(known) > 1 else float("nan")
+    there = values[~np.isnan(values)]
+    return float(there.std(ddof=1)) if len(there) > 1 else float("nan")
 
 
 def _z(values: FloatArray) -> FloatArray:
@@ -129,7 +128,3 @@ def _z(values: FloatArray) -> FloatArray:
         if (~np.isnan(row)).sum() > 2 and spread > 1e-12:
             into[:] = (row - np.nanmean(row)) / spread
     return found
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

@@ -13,11 +13,12 @@ from typing import Literal
 
 import numpy as np
 
-from ..arrays import FloatArray, IntArray
+from ..agreement.correlation import spearman_matrix
+from ..arrays import FloatArray, IntArray, known
 from ..data.board import Board
 from ..errors import InputError
 from .families import Families
-from .figures import Headline, headline
+from .figures import headline, rank_correlations
 
 RESAMPLES = 1000
 LEVEL = 0.95
@@ -44,21 +45,17 @@ class FamilyBootstrap:
     """Headline figures of a board with intervals over families of models."""
 
     figures: dict[str, float | None]
-    # None where a figure does not exist, or in over a tenth of the resamples; all None with fewer than 8
-    # families.
+    # None where a figure does not exist, or in over a tenth of the resamples; all None with fewer than 8 families.
     intervals: dict[str, Interval | None]
-    # Share of negative pairs less what noise adds: small correlations are pushed below zero. Its interval is that
-    # of ``negative_share``.
+    # Share of negative pairs less what noise adds to it. Its interval is that of ``negative_share``.
     corrected_negative_share: float | None
-    # Number of independent models that would leave a figure as uncertain as these families do; None with fewer
-    # than 8 families.
+    # Independent models that would leave a figure as uncertain as these families do; None with fewer than 8 families.
     effective_n: dict[str, float | None]
     models: int
     families: int
     resamples: int
     seed: int
-    # Shape (pairs,); rank correlation of each pair of leaves, and its two-sided p-value by the resamples of
-    # families; None without intervals.
+    # Shape (pairs,); rank correlation of each pair of leaves, and its two-sided p-value; None without intervals.
     rho: FloatArray | None = None
     rho_p: FloatArray | None = None
 
@@ -73,8 +70,7 @@ def draw_counts(labels: IntArray, resamples: int, seed: int) -> IntArray:
     drawn = np.random.default_rng(seed).integers(0, families, size=(resamples, families))
     drawn += families * np.arange(resamples)[:, None]
     times = np.bincount(drawn.ravel(), minlength=resamples * families).reshape(resamples, families)
-    counts: IntArray = times[:, labels]
-    return counts
+    return times[:, labels]
 
 
 def effective_families(labels: IntArray) -> float:
@@ -83,20 +79,25 @@ def effective_families(labels: IntArray) -> float:
     return float(sizes.sum() ** 2 / max(float((sizes**2).sum()), 1.0))
 
 
-def sure_enough(labels: IntArray) -> bool:
-    """Return whether there are families enough for an interval."""
-    return int(labels.max(initial=-1)) + 1 >= MIN_FAMILIES and effective_families(labels) >= MIN_EFFECTIVE
-
-
 def sure_families(labels: IntArray) -> float | None:
     """Return the effective number of families; None where they are too few for an interval."""
-    return effective_families(labels) if sure_enough(labels) else None
+    effective = effective_families(labels)
+    return effective if int(labels.max(initial=-1)) + 1 >= MIN_FAMILIES and effective >= MIN_EFFECTIVE else None
 
 
 def labels_among(labels: IntArray, rows: IntArray | list[int]) -> IntArray:
     """Return the families of some models, numbered from 0."""
-    found: IntArray = np.unique(labels[rows], return_inverse=True)[1].reshape(-1)
-    return found
+    return np.unique(labels[rows], return_inverse=True)[1].reshape(-1)
+
+
+def sure_enough(labels: IntArray) -> bool:
+    """Return whether there are families enough for an interval."""
+    return sure_families(labels) is not None
+
+
+def fewer(resamples: int, models: int) -> int:
+    """Return how many resamples are drawn: at most 200 above 600 models, where each takes longer and says more."""
+    return min(resamples, 200) if models > 600 else resamples
 
 
 def interval(
@@ -109,24 +110,34 @@ def interval(
 ) -> Interval | None:
     """Return the central interval of a figure from its resamples (r,), NaN where one has no figure.
 
-    None if the figure is unknown, or in over a tenth of the resamples. `clusters`: effective number of families, None
-    where they are too few.
+    None if the figure is unknown, or in over a tenth of the resamples. `clusters`: as of `sure_families`.
     `method`: ``percentile``, with widened tails; ``spread`` for standard deviations: Student's t on the logarithms,
     less the bias that the resamples show. `within`: what the figure can be, where the resamples are shifted.
     """
-    known = resampled[~np.isnan(resampled)]
-    if value is None or clusters is None or known.size < max(1.0, _KNOWN_SHARE * resampled.size):
+    drawn = resampled[~np.isnan(resampled)]
+    if value is None or clusters is None or drawn.size < max(1.0, _KNOWN_SHARE * resampled.size):
         return None
     from scipy.special import ndtr, stdtrit
 
     reach = float(np.sqrt(clusters / (clusters - 1)) * stdtrit(clusters - 1, (1 + level) / 2))
-    if method == "spread" and value > 0 and (known > 0).all():
-        logs = np.log(known)
+    if method == "spread" and value > 0 and (drawn > 0).all():
+        logs = np.log(drawn)
         centre, half = 2 * float(np.log(value)) - float(logs.mean()), reach * float(logs.std())
         return Interval(value, float(np.exp(centre - half)), float(np.exp(centre + half)), level)
     tail = float(ndtr(-reach))
-    low, high = np.clip(np.quantile(known, [tail, 1 - tail]), *within).tolist()
+    low, high = np.clip(np.quantile(drawn, [tail, 1 - tail]), *within).tolist()
     return Interval(value, low, high, level)
+
+
+def rank_correlation(
+    one: FloatArray, other: FloatArray, labels: IntArray, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[float | None, Interval | None]:
+    """Compute Spearman's rho of two scores (n,) of models of some families, and its interval; None without any."""
+    pair, sure = np.column_stack([one, other]), sure_families(labels)
+    rho = known(spearman_matrix(pair)[0, 1])
+    if rho is None or sure is None:
+        return rho, None
+    return rho, interval(rho, rank_correlations(pair, draw_counts(labels, resamples, seed))[:, 0], sure)
 
 
 def share_below_zero(rho: FloatArray, noise: FloatArray) -> FloatArray:
@@ -141,8 +152,7 @@ def share_below_zero(rho: FloatArray, noise: FloatArray) -> FloatArray:
     true = np.maximum(rho.var(axis=-1, keepdims=True) - noise.mean(), 1e-6)
     kept = true / (true + noise)
     spread = np.sqrt(np.maximum(kept * noise, 1e-18))
-    share: FloatArray = ndtr(-(centre + kept * (rho - centre)) / spread).mean(axis=-1)
-    return share
+    return ndtr(-(centre + kept * (rho - centre)) / spread).mean(axis=-1)
 
 
 def effective_n(models: int, independent: FloatArray, clustered: FloatArray) -> float | None:
@@ -166,50 +176,47 @@ def family_bootstrap(
     effective: bool = True,
 ) -> FamilyBootstrap:
     """Give the headline figures of a complete board intervals over families, and effective numbers of models."""
-    n, labels = len(board.models), families.labels
-    itself = headline(board, keep_rho=True)
+    n, clusters = len(board.models), sure_families(families.labels)
+    itself = headline(board)
+    clustered = headline(board, draw_counts(families.labels, resamples, seed))
     figures = itself.first()
-    clustered = headline(board, draw_counts(labels, resamples, seed), keep_rho=True)
-    intervals: dict[str, Interval | None] = dict.fromkeys(figures)
+    settings = n, families.count, resamples, seed
+    if clusters is None:
+        return FamilyBootstrap(figures, dict.fromkeys(figures), None, dict.fromkeys(figures), *settings)
+    intervals = {
+        name: interval(value, clustered.values[name], clusters, METHODS.get(name, "percentile"), level)
+        for name, value in figures.items()
+    }
     numbers: dict[str, float | None] = dict.fromkeys(figures)
-    corrected = rho = rho_p = None
-    if sure_enough(labels):
-        clusters = effective_families(labels)
-        for name, value in figures.items():
-            drawn = clustered.values[name]
-            intervals[name] = interval(value, drawn, clusters, METHODS.get(name, "percentile"), level)
-        if effective:
-            alone = headline(board, draw_counts(np.arange(n, dtype=np.int64), resamples, seed)).values
-            numbers = {name: effective_n(n, alone[name], clustered.values[name]) for name in figures}
-        corrected, shares = _below_zero(itself, clustered, clusters)
-        rho, rho_p = _pairs(itself, clustered, clusters)
-        intervals["negative_share"] = interval(corrected, shares, clusters, level=level)
-    return FamilyBootstrap(figures, intervals, corrected, numbers, n, families.count, resamples, seed, rho, rho_p)
+    if effective:
+        alone = headline(board, draw_counts(np.arange(n, dtype=np.int64), resamples, seed)).values
+        numbers = {name: effective_n(n, alone[name], clustered.values[name]) for name in figures}
+    corrected, shares = _below_zero(itself.rho[0], clustered.rho, clusters)
+    intervals["negative_share"] = interval(corrected, shares, clusters, level=level)
+    pairs = _pairs(itself.rho[0], clustered.rho, clusters)
+    return FamilyBootstrap(figures, intervals, corrected, numbers, *settings, *pairs)
 
 
-def _pairs(itself: Headline, resampled: Headline, clusters: float) -> tuple[FloatArray | None, FloatArray | None]:
+def _pairs(rho: FloatArray, resampled: FloatArray, clusters: float) -> tuple[FloatArray | None, FloatArray | None]:
     """Return the correlation of each pair, and its p-value by Student's t with the effective number of families."""
-    if itself.rho is None or resampled.rho is None or not itself.rho.size:
+    if not rho.size:
         return None, None
     from scipy.special import stdtr
 
-    rho, known = itself.rho[0], ~np.isnan(resampled.rho)
-    drawn = np.where(known, resampled.rho, np.where(np.isnan(itself.rho), 0.0, itself.rho))
+    there = ~np.isnan(resampled)
+    drawn = np.where(there, resampled, np.where(np.isnan(rho), 0.0, rho))
     error = drawn.std(axis=0) * np.sqrt(clusters / (clusters - 1))
-    tested = ~np.isnan(rho) & (error > 0) & (known.mean(axis=0) >= _KNOWN_SHARE)
-    p: FloatArray = 2 * stdtr(clusters - 1, -np.abs(rho) / np.where(tested, error, np.nan))
-    return rho, p
+    tested = ~np.isnan(rho) & (error > 0) & (there.mean(axis=0) >= _KNOWN_SHARE)
+    return rho, 2 * stdtr(clusters - 1, -np.abs(rho) / np.where(tested, error, np.nan))
 
 
-def _below_zero(itself: Headline, resampled: Headline, clusters: float) -> tuple[float | None, FloatArray]:
+def _below_zero(rho: FloatArray, resampled: FloatArray, clusters: float) -> tuple[float | None, FloatArray]:
     """Return the share of negative pairs without what noise adds, and that of each resample; None without a pair."""
-    if itself.rho is None or resampled.rho is None:
-        return None, np.full(1, np.nan)
-    known = ~np.isnan(itself.rho[0])
-    if not known.any():
-        return None, np.full(len(resampled.rho), np.nan)
-    rho = itself.rho[0, known]
-    drawn = np.where(np.isnan(resampled.rho[:, known]), rho, resampled.rho[:, known])
+    there = ~np.isnan(rho)
+    if not there.any():
+        return None, np.full(len(resampled), np.nan)
+    rho, drawn = rho[there], resampled[:, there]
+    drawn = np.where(np.isnan(drawn), rho, drawn)
     again = drawn.var(axis=0)
     noise = again * clusters / (clusters - 1)
     return float(share_below_zero(rho, noise)), share_below_zero(drawn, noise + again)

@@ -102,8 +102,7 @@ def _error(found: Resampled, more: IntArray) -> FloatArray:
     k = units.counts
     # The papers that are there keep their proportions; each further one has the share of an average paper.
     spread: FloatArray = (k**2 * shares + more) / (k + more) ** 2
-    parts: FloatArray = found.paper_variances * units.weights**2 * spread
-    return parts
+    return found.paper_variances * units.weights**2 * spread
 
 
 def _reliability(found: Resampled, more: IntArray) -> FloatArray:

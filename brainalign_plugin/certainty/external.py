@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..agreement.correlation import pairwise_correlation
 from ..agreement.dimensionality import dimensions
 from ..arrays import FloatArray, IntArray
 from ..data.board import Board
@@ -16,14 +15,13 @@ from ..data.tree import Benchmark, BenchmarkTree
 from ..errors import InputError
 from ..files.metric_table import MetricRow, MetricTable, model_id
 from ..text import visible
-from .bootstrap import RESAMPLES, Interval, draw_counts, interval, labels_among, sure_families
+from .bootstrap import RESAMPLES, Interval, fewer, labels_among, rank_correlation
 from .families import FamilyTable, families
-from .figures import OFFICIAL, rank_correlations
+from .figures import OFFICIAL
 from .variance_components import linear_form
 
-# Fewest common models for a correlation, and resamples above so many models.
+# Fewest common models for a correlation.
 MIN_OVERLAP = 20
-_FEWER, _FROM_MODELS = 200, 600
 # Names suggested for a row, and rows for which names are looked up.
 _SUGGESTED, _LOOKED_UP = 3, 50
 
@@ -180,23 +178,19 @@ def _scaled(values: FloatArray) -> FloatArray:
     plain = values / np.where(largest > 0, largest, 1.0)
     low = plain.min(axis=0, where=known, initial=1.0)
     reach = plain.max(axis=0, where=known, initial=-1.0) - low
-    scaled: FloatArray = (plain - low) / np.where(reach > 0, reach, 1.0)
-    return scaled
+    return (plain - low) / np.where(reach > 0, reach, 1.0)
 
 
 def _agreement(
     name: str, own: FloatArray, other: FloatArray, labels: IntArray, resamples: int, seed: int
 ) -> MetricAgreement:
     both = np.flatnonzero(~np.isnan(own) & ~np.isnan(other))
-    pair = np.column_stack([own, other])[both]
-    rho = float(pairwise_correlation(pair, MIN_OVERLAP)[0][0, 1]) if len(both) >= MIN_OVERLAP else np.nan
-    if np.isnan(rho):
+    if len(both) < MIN_OVERLAP:
         return MetricAgreement(name, len(both), None, None)
-    used = labels_among(labels, both)
-    sure = sure_families(used)
-    times = min(resamples, _FEWER) if len(both) > _FROM_MODELS else resamples
-    drawn = np.zeros(0) if sure is None else rank_correlations(pair, draw_counts(used, times, seed))[:, 0]
-    return MetricAgreement(name, len(both), rho, interval(rho, drawn, sure))
+    times = fewer(resamples, len(both))
+    return MetricAgreement(
+        name, len(both), *rank_correlation(own[both], other[both], labels_among(labels, both), times, seed)
+    )
 
 
 def _dimensions(

@@ -166,18 +166,9 @@ def rerun_reliability(board: Board, families: Families) -> Replicates | NotEstim
 
 def _labels(count: int, groups: Iterable[Sequence[int]]) -> IntArray:
     """Return the numbers of connected groups of positions in the order of their first member, shape (count,)."""
-    parent = list(range(count))
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    for group in groups:
-        for other in group[1:]:
-            one, two = root(group[0]), root(other)
-            parent[max(one, two)] = min(one, two)
-    roots = [root(i) for i in range(count)]
-    number = {r: k for k, r in enumerate(dict.fromkeys(roots))}
-    return np.array([number[r] for r in roots], dtype=np.int64)
+    pairs = np.array([(group[0], other) for group in groups for other in group[1:]], dtype=np.int64).reshape(-1, 2)
+    edges = coo_array((np.ones(len(pairs)), pairs.T), shape=(count, count))
+    return connected_components(edges, directed=False)[1].astype(np.int64)

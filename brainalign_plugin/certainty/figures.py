@@ -1,4 +1,4 @@
-"""Headline figures of a complete board when models count more than once, or not at all.
+"""Headline figures of a complete board when models count more than once, or not at all, and the claims on them.
 
 A resample is described by how often each model counts. Ranks among the counted models follow from one sort of each
 column and cumulative sums of the counts, correlations from weighted products, so that thousands of resamples are
@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from ..arrays import BoolArray, FloatArray, IntArray
+from ..arrays import BoolArray, FloatArray, IntArray, known
 from ..data.board import Board
 from ..data.tree import paper
 from ..scales import rounded
@@ -31,9 +32,15 @@ FIGURES = {
     "sd_behavior": "standard deviation of behavioural scores",
     "sd_neural": "standard deviation of neural scores",
 }
+# Correlations that Cohen (1988) calls medium and large.
+MEDIUM, LARGE = 0.3, 0.5
+# Share of the average's variance that behaviour explains, alone and as its Shapley value, where it decides.
+R2, SHAPLEY = 0.8, 2 / 3
 # Numbers held at once by one block of resamples.
 _BLOCK = 4_000_000
 _VARIES = 1e-12
+
+Outcomes = npt.NDArray[np.str_]  # "holds", "weaker", "fails"; "" where a figure does not exist
 
 
 def possible(figure: str) -> tuple[float, float]:
@@ -43,38 +50,46 @@ def possible(figure: str) -> tuple[float, float]:
     return 0.0, 1.0 if figure == "negative_share" or "r2_" in figure else np.inf
 
 
+def benchmarks_conflict(mean_rho: FloatArray) -> Outcomes:
+    """Judge the poster's claim 1: the claim holds below a medium mean correlation, and fails from a large one on."""
+    return np.select([np.isnan(mean_rho), mean_rho < MEDIUM, mean_rho < LARGE], ["", "holds", "weaker"], "fails")
+
+
+def behaviour_decides(r2_behavior: FloatArray, r2_neural: FloatArray) -> Outcomes:
+    """Judge the poster's claim 2 by the variance that behaviour explains, and its Shapley share."""
+    shapley = (r2_behavior + 1 - r2_neural) / 2
+    return np.select(
+        [np.isnan(shapley), shapley <= 0.5, (r2_behavior >= R2) & (shapley >= SHAPLEY)],
+        ["", "fails", "holds"],
+        "weaker",
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Headline:
     """Headline figures under ``r`` sets of counts, by the names in `FIGURES`."""
 
     values: dict[str, FloatArray]  # Shape (r,); NaN where a figure does not exist
-    rho: FloatArray | None = None  # Shape (r, pairs of leaves); rank correlations, if they were asked for
+    rho: FloatArray  # Shape (r, pairs of leaves); rank correlations
 
     def first(self) -> dict[str, float | None]:
         """Return the figures under the first set of counts; None where one does not exist."""
-        return {name: None if np.isnan(found[0]) else float(found[0]) for name, found in self.values.items()}
+        return self.row(0)
+
+    def row(self, i: int) -> dict[str, float | None]:
+        """Return the figures under one set of counts."""
+        return {name: known(found[i]) for name, found in self.values.items()}
 
 
-def headline(
-    board: Board, counts: IntArray | None = None, rho: FloatArray | None = None, keep_rho: bool = False
-) -> Headline:
+def headline(board: Board, counts: IntArray | None = None, rho: FloatArray | None = None) -> Headline:
     """Compute the headline figures of a complete board.
 
     `counts`: shape (r, n); how often each model counts; once each if None. `rho`: rank correlations of its pairs of
     leaves, (r, pairs), if they are known already.
     """
     times = np.ones((1, len(board.models)), dtype=np.int64) if counts is None else counts
-    size = max(1, _BLOCK // max(1, board.scores.size))
-    found: list[dict[str, FloatArray]] = []
-    kept: list[FloatArray] = []
-    for i in range(0, max(len(times), 1), size):
-        drawn = times[i : i + size]
-        own = rank_correlations(board.scores, drawn) if rho is None else rho[i : i + size]
-        found.append(_figures(board, drawn, own))
-        if keep_rho:
-            kept.append(own)
-    values = {name: np.concatenate([block[name] for block in found]) for name in FIGURES}
-    return Headline(values, np.concatenate(kept) if keep_rho else None)
+    rho = rank_correlations(board.scores, times) if rho is None else rho
+    return Headline(_figures(board, times, rho), rho)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +150,12 @@ def weighted_ranks(scores: FloatArray, counts: IntArray) -> FloatArray:
 
 def rank_correlations(scores: FloatArray, counts: IntArray) -> FloatArray:
     """Return Spearman's rho of all pairs of columns in each resample, shape (r, pairs); NaN where none exists."""
+    size = max(1, _BLOCK // max(1, scores.size))
+    blocks = range(0, max(len(counts), 1), size)
+    return np.concatenate([_block_correlations(scores, counts[i : i + size]) for i in blocks])
+
+
+def _block_correlations(scores: FloatArray, counts: IntArray) -> FloatArray:
     first, second = np.triu_indices(scores.shape[1], k=1)
     if len(scores) < 2 or not len(first):
         return np.full((len(counts), len(first)), np.nan)
@@ -143,8 +164,7 @@ def rank_correlations(scores: FloatArray, counts: IntArray) -> FloatArray:
     squares = np.einsum("rii->ri", products).astype(np.float64)
     norms = np.sqrt(squares[:, first] * squares[:, second])
     norms[norms == 0] = np.nan
-    rho: FloatArray = np.clip(products[:, first, second] / norms, -1.0, 1.0)
-    return rho
+    return np.clip(products[:, first, second] / norms, -1.0, 1.0)
 
 
 def known_mean(values: FloatArray) -> FloatArray:
@@ -152,8 +172,7 @@ def known_mean(values: FloatArray) -> FloatArray:
     known = ~np.isnan(values)
     count = known.sum(axis=1)
     total = np.where(known, values, 0.0).sum(axis=1)
-    mean: FloatArray = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-    return mean
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _figures(board: Board, counts: IntArray, rho: FloatArray) -> dict[str, FloatArray]:
@@ -225,5 +244,4 @@ def _products(one: FloatArray, other: FloatArray, counts: IntArray) -> FloatArra
 def _varies(values: FloatArray, counts: IntArray) -> BoolArray:
     low = np.min(np.broadcast_to(values, counts.shape), axis=1, where=counts > 0, initial=np.inf)
     high = np.max(np.broadcast_to(values, counts.shape), axis=1, where=counts > 0, initial=-np.inf)
-    varies: BoolArray = high - low >= _VARIES
-    return varies
+    return high - low >= _VARIES

@@ -154,8 +154,7 @@ def _restricted(rho: FloatArray, with_choice: FloatArray, share: float) -> Float
         lost = hazard * (hazard - at)
     left = 1 - lost * chosen**2
     narrow = (normal - lost * np.outer(chosen, chosen)) / np.sqrt(np.maximum(np.outer(left, left), 1e-12))
-    restricted: FloatArray = 6 / np.pi * np.arcsin(np.clip(narrow, -1, 1) / 2)
-    return restricted
+    return 6 / np.pi * np.arcsin(np.clip(narrow, -1, 1) / 2)
 
 
 def _known(values: FloatArray) -> int:

@@ -9,12 +9,11 @@ from typing import Literal
 import numpy as np
 
 from ..agreement.correlation import spearman_matrix
-from ..arrays import FloatArray, IntArray
+from ..arrays import FloatArray, IntArray, known
 from ..data.board import Board
 from ..ranking.boards import aggregated, aggregated_or_none, ranks_of_all
 from ..schemes import Scheme, get_scheme
-from .claims import behaviour_decides, benchmarks_conflict
-from .figures import OFFICIAL, headline, rank_correlations
+from .figures import OFFICIAL, behaviour_decides, benchmarks_conflict, headline
 
 Kind = Literal["paper", "benchmark", "model"]
 
@@ -70,8 +69,8 @@ class _Whole:
 
     def __init__(self, board: Board, scheme: Scheme) -> None:
         self.board, self.scheme = board, scheme
-        self.rho = rank_correlations(board.scores, np.ones((1, len(board.models)), dtype=np.int64))
-        self.figures = headline(board, rho=self.rho).first()
+        whole = headline(board)
+        self.rho, self.figures = whole.rho, whole.first()
         self.scores = aggregated(scheme, board)
 
     def without_papers(self) -> Iterator[tuple[LeftOut, IntArray]]:
@@ -82,12 +81,11 @@ class _Whole:
 
     def without_models(self) -> Iterator[tuple[LeftOut, IntArray]]:
         n = len(self.board.models)
-        values = headline(self.board, np.ones((n, n), dtype=np.int64) - np.eye(n, dtype=np.int64)).values
+        without_each = headline(self.board, 1 - np.eye(n, dtype=np.int64))
         for i, model in enumerate(self.board.ids):
-            figures = {name: None if np.isnan(of[i]) else float(of[i]) for name, of in values.items()}
             rows = [k for k in range(n) if k != i]
             again = aggregated_or_none(self.scheme, self.board.take(rows=rows)) if rows else None
-            yield self._left_out("model", str(model), figures, rows, again)
+            yield self._left_out("model", str(model), without_each.row(i), rows, again)
 
     def _without(self, kind: Kind, name: str, columns: Iterable[int]) -> tuple[LeftOut, IntArray]:
         kept = np.ones(len(self.board.leaves), dtype=bool)
@@ -116,7 +114,7 @@ class _Whole:
         winner = min(self.board.ids[row] for row, rank in zip(rows, ranks.tolist(), strict=True) if rank == 1)
         rho = float(spearman_matrix(np.column_stack([scores, again]))[0, 1])
         shift = float(np.abs(ranks - old).mean())
-        left = LeftOut(kind, name, figures, changes, _claims(figures), winner, shift, None if np.isnan(rho) else rho)
+        left = LeftOut(kind, name, figures, changes, _claims(figures), winner, shift, known(rho))
         return left, ranks
 
 

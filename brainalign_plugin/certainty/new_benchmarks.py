@@ -10,13 +10,13 @@ from typing import Any, Literal
 import numpy as np
 
 from ..agreement.correlation import spearman_matrix
-from ..arrays import FloatArray, IntArray
+from ..arrays import FloatArray, IntArray, known
 from ..data.board import Board
 from ..data.cleaning import complete_board
 from ..data.snapshot import Snapshot
 from ..errors import InputError
 from ..ranking.boards import ranks_of_all
-from .bootstrap import RESAMPLES, Interval, draw_counts, interval, labels_among, sure_families
+from .bootstrap import RESAMPLES, Interval, draw_counts, fewer, interval, labels_among, sure_families
 from .families import Families, families
 from .figures import OFFICIAL, rank_correlations
 from .validity import MIN_MODELS, arrivals
@@ -25,8 +25,8 @@ from .variance_components import LinearForm, linear_form, resampled_components
 Verdict = Literal["confirmatory", "partial", "orthogonal", "opposed"]
 # Rank correlation with the old average from which a benchmark confirms it.
 CONFIRMS = 0.5
-# Models whose ranks it moved most that are named, and resamples above so many models.
-_NAMED, _FEWER, _FROM_MODELS = 5, 200, 600
+# Models whose ranks it moved most that are named.
+_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +50,21 @@ class NewBenchmark:
     day: date | None  # Of its first score; None where it was named by hand
     models: int
     old: int  # Old benchmarks that are kept
-    reason: str | None  # Why there is no verdict
-    verdict: Verdict | None
-    rho: float | None  # Rank correlation with the official average of the old benchmarks
-    interval: Interval | None
-    nearest: str | None  # Old benchmark with the largest rank correlation
-    nearest_rho: float | None
-    nearest_interval: Interval | None
-    complete_without: int  # Models with a score on all kept benchmarks, on the board of old ones
-    complete_with: int  # The same when it is added
-    kept: bool  # False if too few models have it, so that cleaning drops it
-    mean_shift: float | None  # Mean number of places that a model moves when it is added to the average
-    moved: tuple[Moved, ...]  # The five models that move most, farthest first
-    reliability_without: float | None
-    reliability_with: float | None
-    gain: Interval | None  # Reliability with it less that without
+    reason: str | None = None  # Why there is no verdict
+    verdict: Verdict | None = None
+    rho: float | None = None  # Rank correlation with the official average of the old benchmarks
+    interval: Interval | None = None
+    nearest: str | None = None  # Old benchmark with the largest rank correlation
+    nearest_rho: float | None = None
+    nearest_interval: Interval | None = None
+    complete_without: int = 0  # Models with a score on all kept benchmarks, on the board of old ones
+    complete_with: int = 0  # The same when it is added
+    kept: bool = False  # False if too few models have it, so that cleaning drops it
+    mean_shift: float | None = None  # Mean number of places that a model moves when it is added to the average
+    moved: tuple[Moved, ...] = ()  # The five models that move most, farthest first
+    reliability_without: float | None = None
+    reliability_with: float | None = None
+    gain: Interval | None = None  # Reliability with it less that without
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,8 @@ def new_benchmarks(
             groups.append((list(old), leaves))
             old += leaves
         if not days:
-            known = "all benchmarks have their first score on one day" if old else "no score has a date"
-            return NewBenchmarks((), f"{known}, so that none is new; name those that are")
+            why = "all benchmarks have their first score on one day" if old else "no score has a date"
+            return NewBenchmarks((), f"{why}, so that none is new; name those that are")
     grouped = families(board) if grouped is None else grouped
     found = []
     for old, new in groups:
@@ -141,9 +141,8 @@ def _against(
     kept = complete_board(board.take(rows=has, columns=old), max_missing) if old else board.take(columns=[])
     n = len(kept.models) if kept.leaves else 0
     empty = NewBenchmark(
-        leaf, None, n, len(kept.leaves), None, None, None, None, None, None, None,
-        0, len(both.models) if both.leaves else 0, leaf in both.leaves, None, (), None, None, None,
-    )  # fmt: skip
+        leaf, None, n, len(kept.leaves), complete_with=len(both.models) if both.leaves else 0, kept=leaf in both.leaves
+    )
     if n < MIN_MODELS:
         have = f"{n} models have it and all old benchmarks that are kept"
         return replace(empty, reason=f"{have}; {MIN_MODELS} are needed" if old else "no benchmark is older")
@@ -159,9 +158,9 @@ def _against(
     if np.isnan(average[0]):
         which = "it" if np.isnan(average).all() else "the average of the old ones"
         return replace(empty, reason=f"all {n} models have the same score on {which}")
-    nearest = int(np.nanargmax(average[1:])) if (~np.isnan(average[1:])).any() else None
+    nearest = None if np.isnan(average[1:]).all() else int(np.nanargmax(average[1:]))
     labels = labels_among(grouped.labels, rows)
-    counts = draw_counts(labels, min(resamples, _FEWER) if n > _FROM_MODELS else resamples, seed)
+    counts = draw_counts(labels, fewer(resamples, n), seed)
     sure = sure_families(labels)
     near = np.zeros(n) if nearest is None else kept.scores[:, nearest]
     drawn = rank_correlations(np.column_stack([target, without.scores, near]), counts)
@@ -204,10 +203,9 @@ def _reliabilities(
     """Return the fields that say whether the reliability of the average rose."""
     first = np.vstack([np.ones_like(counts[:1]), counts])
     before, after = (resampled_components(*one, first).reliability for one in (without, added))
-    known = ~np.isnan([before[0], after[0]])
-    gain = float(after[0] - before[0]) if known.all() else None
+    gain = after - before
     return {
-        "reliability_without": float(before[0]) if known[0] else None,
-        "reliability_with": float(after[0]) if known[1] else None,
-        "gain": interval(gain, (after - before)[1:], sure),
+        "reliability_without": known(before[0]),
+        "reliability_with": known(after[0]),
+        "gain": interval(known(gain[0]), gain[1:], sure),
     }

@@ -67,8 +67,7 @@ class Posterior:
         spread = float(np.max(self.sd, initial=0.0))
         if n == 0 or spread == 0:
             best = rounded(self.mean) == np.max(rounded(self.mean), initial=-np.inf)
-            alone: FloatArray = best / max(int(best.sum()), 1)
-            return alone
+            return best / max(int(best.sum()), 1)
         from scipy.special import log_ndtr
 
         # A score known exactly is taken as one that is known very nearly.

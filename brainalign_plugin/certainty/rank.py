@@ -23,7 +23,7 @@ from ..ranking.boards import ComparedBoard, aggregated_or_none, ranks_of_all
 from ..ranking.compare import SchemeComparison, comparison_json
 from ..schemes import Convention, Ranking, Scheme, get_scheme, rank_models, scheme_names
 from ..schemes.base import Optimum
-from ..text import brief
+from ..text import brief, counted
 from .posterior import DRAWS, LEVEL, Posterior
 from .variance_components import NotEstimable, certainty_of, is_linear
 
@@ -114,21 +114,13 @@ def _over_papers(
 
     found = list(each(ranks, [None, *names] if len(names) > 1 else [None], jobs))
     usable = [one for one in found if one is not None]
-    left_out = len(found) - 1
     if found[0] is None or len(usable) < 2:
         raise BoardError(
-            f"{scheme.name} has no interval of ranks: {reason}, and of {len(names)} "
-            f"{'paper' if len(names) == 1 else 'papers'} none can be left out"
+            f"{scheme.name} has no interval of ranks: {reason}, and of {counted(len(names), 'paper')} "
+            "none can be left out"
         )
-    return RankUncertainty(
-        "papers",
-        None,
-        np.min(usable, axis=0),
-        np.max(usable, axis=0),
-        papers=left_out,
-        failed=len(found) - len(usable),
-        reason=reason,
-    )
+    low, high, failed = np.min(usable, axis=0), np.max(usable, axis=0), len(found) - len(usable)
+    return RankUncertainty("papers", None, low, high, papers=len(found) - 1, failed=failed, reason=reason)
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,34 +240,25 @@ def reference_json(reference: Reference) -> dict[str, Any]:
 
 def _scheme_json(one: RankedScheme) -> dict[str, Any]:
     ranking, uncertainty = one.ranking, one.uncertainty
-    record: dict[str, Any] = {
-        "claims": asdict(one.scheme.claims),
-        "convention": None,
-        "scores": None,
-        "ranks": None,
-        "intervals": None,
-        "interval_kind": None,
-    }
+    record: dict[str, Any] = {"claims": asdict(one.scheme.claims)}
+    record |= dict.fromkeys(("convention", "scores", "ranks", "intervals", "interval_kind"))
     if ranking is not None:
-        ids = [str(i) for i in ranking.ids]
+
+        def of_models(values: FloatArray | IntArray) -> dict[str, Any]:
+            return dict(zip(map(str, ranking.ids), values.tolist(), strict=True))
+
         record["convention"] = ranking.convention
-        record["scores"] = dict(zip(ids, ranking.scores.tolist(), strict=True))
-        record["ranks"] = dict(zip(ids, ranking.ranks.tolist(), strict=True))
+        record["scores"], record["ranks"] = of_models(ranking.scores), of_models(ranking.ranks)
         if uncertainty is not None:
-            record["intervals"] = _bounds_json(ids, uncertainty.low, uncertainty.high)
-            record["interval_kind"] = uncertainty.kind
-            record["papers_left_out"] = uncertainty.papers
+            record["intervals"] = bounds_json(ranking.ids, uncertainty.low, uncertainty.high)
+            record["interval_kind"], record["papers_left_out"] = uncertainty.kind, uncertainty.papers
             if uncertainty.first is not None and uncertainty.top_ten is not None:
-                record["first"] = dict(zip(ids, uncertainty.first.tolist(), strict=True))
-                record["top_ten"] = dict(zip(ids, uncertainty.top_ten.tolist(), strict=True))
+                record["first"], record["top_ten"] = of_models(uncertainty.first), of_models(uncertainty.top_ten)
             else:
                 record["no_posterior"] = uncertainty.reason
     if one.above:
         record["above"] = [{"one": a, "other": b, "probability": p} for a, b, p in one.above]
-    record |= optimum_json(one.optimum)
-    if one.problem:
-        record["problem"] = one.problem
-    return record
+    return record | optimum_json(one.optimum) | ({"problem": one.problem} if one.problem else {})
 
 
 def optimum_json(optimum: Optimum | None) -> dict[str, Any]:
@@ -286,5 +269,6 @@ def optimum_json(optimum: Optimum | None) -> dict[str, Any]:
     return record | ({"stopped": optimum.stopped} if optimum.stopped else {})
 
 
-def _bounds_json(ids: Sequence[str], low: IntArray, high: IntArray) -> dict[str, list[int]]:
-    return {i: [a, b] for i, a, b in zip(ids, low.tolist(), high.tolist(), strict=True)}
+def bounds_json(ids: Sequence[int], low: IntArray, high: IntArray) -> dict[str, list[int]]:
+    """Build the record of intervals of ranks."""
+    return {str(i): [a, b] for i, a, b in zip(ids, low.tolist(), high.tolist(), strict=True)}

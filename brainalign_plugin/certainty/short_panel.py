@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import BoolArray, FloatArray, IntArray
+from ..arrays import BoolArray, FloatArray, IntArray, known
 from ..data.board import Board
 from ..data.cells import NO_TIME
 from ..data.official import CellState
@@ -115,8 +115,7 @@ class _Search:
     def on(self, masks: BoolArray) -> FloatArray:
         """Return the average on each panel; shape (k, m) to (n, k)."""
         mean = get_scheme(OFFICIAL).linear_combination(self.scores, self.board)
-        averages: FloatArray = self.scores @ mean.cell_weights(np.where(masks, 0.0, np.nan)).T
-        return averages
+        return self.scores @ mean.cell_weights(np.where(masks, 0.0, np.nan)).T
 
     def agreement(self, masks: BoolArray, rows: IntArray) -> FloatArray:
         """Return Spearman's rho of each panel with all leaves among some models, -1 where it does not exist."""
@@ -164,11 +163,11 @@ def _split(board: Board, snapshot: Snapshot) -> tuple[BoolArray, date | None, st
     first = np.where(np.isnat(scored), np.datetime64("9999-01-01"), scored).min(axis=1)
     days = first.astype("datetime64[D]")
     none = np.zeros(len(rows), dtype=bool)
-    known = days < np.datetime64("9999-01-01")
-    if not known.any():
+    dated = days < np.datetime64("9999-01-01")
+    if not dated.any():
         return none, None, "no score has a date, so that no model is later than another"
-    starts = np.unique(days[known])[1:]
-    halves = [known & (days >= start) for start in starts]
+    starts = np.unique(days[dated])[1:]
+    halves = [dated & (days >= start) for start in starts]
     fitting = [k for k, half in enumerate(halves) if min(half.sum(), (~half).sum()) >= MIN_MODELS]
     if not fitting:
         return none, None, f"no day has {MIN_MODELS} complete models before it and {MIN_MODELS} after"
@@ -196,7 +195,7 @@ def _tried(
             {
                 "rho": value,
                 "interval": interval(value, drawn, sure),
-                "kappa": None if np.isnan(kappa[k]) else float(kappa[k]),
+                "kappa": known(kappa[k]),
                 "random_rho": float(random.mean()),
                 "random_share": float((random >= value - 1e-12).mean()),
             }

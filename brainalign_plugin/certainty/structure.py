@@ -17,7 +17,7 @@ from ..arrays import BoolArray, FloatArray, IntArray
 from ..data.board import Board
 from ..files.metadata import Described
 from ..scales import z_scores
-from .bootstrap import Interval, draw_counts, interval, labels_among, sure_families
+from .bootstrap import Interval, draw_counts, interval, labels_among, rank_correlation, sure_families
 from .families import Families
 from .figures import rank_correlations
 
@@ -216,11 +216,9 @@ def board_clusters(board: Board, families: Families, resamples: int = RESAMPLES,
 
 def _drawn_rho(scores: FloatArray, labels: IntArray, resamples: int, seed: int) -> FloatArray:
     """Return the rank correlations of all pairs in each resample of families, none with too few, shape (r, pairs)."""
-    if not resamples or sure_families(labels) is None:
-        return np.zeros((0, scores.shape[1] * (scores.shape[1] - 1) // 2))
-    counts = draw_counts(labels, resamples, seed)
-    size = max(1, 4_000_000 // max(1, scores.size))
-    return np.concatenate([rank_correlations(scores, counts[i : i + size]) for i in range(0, resamples, size)])
+    few = not resamples or sure_families(labels) is None
+    counts = np.zeros((0, len(labels)), np.int64) if few else draw_counts(labels, resamples, seed)
+    return rank_correlations(scores, counts)
 
 
 def _share_between(value: float | None, drawn: FloatArray, clusters: float | None) -> Interval | None:
@@ -239,8 +237,7 @@ def _loadings(z: FloatArray, components: int) -> FloatArray:
     """Return the loadings on the first components, the sum of each not below zero, shape (m, components)."""
     values, vectors = np.linalg.eigh(z.T @ z / (len(z) - 1))
     found = vectors[:, ::-1][:, :components] * np.sqrt(np.maximum(values[::-1][:components], 0.0))
-    oriented: FloatArray = found * np.where(found.sum(axis=0) < 0, -1.0, 1.0)
-    return oriented
+    return found * np.where(found.sum(axis=0) < 0, -1.0, 1.0)
 
 
 def _halves(z: FloatArray, labels: IntArray, loadings: FloatArray, seed: int) -> Halves:
@@ -272,21 +269,12 @@ def _outside(
     if not len(both):
         return None
     # A component is the sum of the z-scores by its loadings, up to a factor.
-    pair = np.column_stack([z[both] @ loadings[:, 0], values[both]])
-    rho = float(spearman_matrix(pair)[0, 1])
-    among = labels_among(labels, both)
-    drawn = _drawn_rho(pair, among, resamples, seed)[:, 0]
+    component = z[both] @ loadings[:, 0]
+    agreed = rank_correlation(component, values[both], labels_among(labels, both), resamples, seed)
     single = spearman_matrix(np.column_stack([board.scores[both][:, list(columns)], values[both]]))[-1, :-1]
 
     def split(chosen: BoolArray) -> Sign:
         known = single[chosen & ~np.isnan(single)]
         return Sign(int(chosen.sum()), float(known.mean()) if known.size else None)
 
-    return Outside(
-        IMAGENET,
-        len(both),
-        None if np.isnan(rho) else rho,
-        None if np.isnan(rho) else interval(rho, drawn, sure_families(among)),
-        split(loadings[:, 0] > 0),
-        split(loadings[:, 0] < 0),
-    )
+    return Outside(IMAGENET, len(both), *agreed, split(loadings[:, 0] > 0), split(loadings[:, 0] < 0))

@@ -90,8 +90,7 @@ def parameter_variance(fit: BoardFit, means: FloatArray, labels: IntArray) -> Fl
     if len(shifts) < 2:
         return np.zeros(len(means))
     centred = np.array(shifts) - np.mean(shifts, axis=0)
-    variance: FloatArray = (len(shifts) - 1) / len(shifts) * (centred**2).sum(axis=0)
-    return variance
+    return (len(shifts) - 1) / len(shifts) * (centred**2).sum(axis=0)
 
 
 def _even_groups(labels: IntArray) -> IntArray:
@@ -102,5 +101,4 @@ def _even_groups(labels: IntArray) -> IntArray:
     for family in np.argsort(-sizes, kind="stable"):
         group_of[family] = int(filled.argmin())
         filled[group_of[family]] += sizes[family]
-    groups: IntArray = group_of[labels]
-    return groups
+    return group_of[labels]

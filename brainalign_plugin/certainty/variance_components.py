@@ -37,8 +37,7 @@ class LinearForm:
     @property
     def scores(self) -> FloatArray:
         """The aggregate, shape (n,)."""
-        aggregate: FloatArray = self.scaled @ self.weights
-        return aggregate
+        return self.scaled @ self.weights
 
 
 def is_linear(scheme: Scheme) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..agreement.correlation import kendall_tau_b, spearman_matrix
-from ..arrays import BoolArray, FloatArray, IntArray
+from ..arrays import BoolArray, FloatArray, IntArray, known
 from ..data.board import Board
 from ..errors import InputError
 from ..scales import ranks_from_bottom, rounded
@@ -29,8 +29,7 @@ def dominance(scores: FloatArray) -> BoolArray:
     at_least = np.ones((n, n), dtype=bool)
     for column in values.T:
         at_least &= column[:, None] >= column
-    dominates: BoolArray = at_least & ~at_least.T
-    return dominates
+    return at_least & ~at_least.T
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +76,9 @@ class SchemeComparison:
     @property
     def least_alike(self) -> list[SchemePair]:
         """Pairs without GLS whose rank correlation is known, the lowest first; with GLS where there are no others."""
-        known = [pair for pair in self.pairs if pair.spearman is not None]
-        usual = [pair for pair in known if _REWARDS_NOISE not in (pair.one, pair.other)]
-        return sorted(usual or known, key=lambda pair: pair.spearman or 0.0)
+        correlated = [pair for pair in self.pairs if pair.spearman is not None]
+        usual = [pair for pair in correlated if _REWARDS_NOISE not in (pair.one, pair.other)]
+        return sorted(usual or correlated, key=lambda pair: pair.spearman or 0.0)
 
 
 def quartiles(ranks: IntArray) -> IntArray:
@@ -101,8 +100,7 @@ def cohen_kappas(labels: IntArray) -> FloatArray:
         agreed += has @ has.T
         expected += np.outer(has.mean(axis=1), has.mean(axis=1))
     by_chance = np.where(expected < 1, expected, np.nan)
-    kappas: FloatArray = (agreed / n - by_chance) / (1 - by_chance)
-    return kappas
+    return (agreed / n - by_chance) / (1 - by_chance)
 
 
 def kendall_w(rankings: FloatArray) -> float | None:
@@ -186,14 +184,10 @@ def _pairs(schemes: list[str], scores: FloatArray, ranks: IntArray) -> tuple[Sch
         SchemePair(
             one=schemes[i],
             other=schemes[j],
-            spearman=_known(spearman[i, j]),
-            tau_b=_known(tau_b[i, j]),
-            kappa=_known(kappa[i, j]),
+            spearman=known(spearman[i, j]),
+            tau_b=known(tau_b[i, j]),
+            kappa=known(kappa[i, j]),
             top_overlap=int(shared[i, j]) / max(int(sizes[i]), int(sizes[j]), 1),
         )
         for i, j in itertools.combinations(range(len(schemes)), 2)
     )
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

@@ -235,7 +235,7 @@ def metadata(
     snapshot: Given = "latest", source: Sources = None, save: Save = None, as_json: AsJson = False, *, where: Where
 ) -> None:
     """List what sources say of a board's benchmarks, and where they contradict."""
-    from brainalign_plugin.certainty.structure_record import metadata_json
+    from brainalign_plugin.certainty.record import metadata_json
     from brainalign_plugin.files.metadata import absent, described
     from brainalign_plugin.files.metadata_file import page, read_metadata
 

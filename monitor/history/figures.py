@@ -8,13 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from brainalign_plugin.arrays import IntArray
-from brainalign_plugin.certainty.bootstrap import (
-    Interval,
-    draw_counts,
-    effective_families,
-    family_bootstrap,
-    sure_enough,
-)
+from brainalign_plugin.certainty.bootstrap import Interval, draw_counts, family_bootstrap, sure_families
 from brainalign_plugin.certainty.families import FamilyTable, families
 from brainalign_plugin.certainty.figures import FIGURES as OF_A_BOARD
 from brainalign_plugin.certainty.figures import headline
@@ -100,7 +94,8 @@ def family_draws(board: Board, resamples: int, seed: int, named: FamilyTable = (
     Returns each model's count in each draw, shape (resamples, n), and the effective number of families.
     """
     labels = families(board, named).labels
-    return (draw_counts(labels, resamples, seed), effective_families(labels)) if sure_enough(labels) else None
+    clusters = sure_families(labels)
+    return None if clusters is None else (draw_counts(labels, resamples, seed), clusters)
 
 
 def figure_intervals(

@@ -10,7 +10,7 @@ from brainalign_plugin.agreement.clustering import clustered_order
 from brainalign_plugin.agreement.correlation import agreement
 from brainalign_plugin.arrays import FloatArray
 from brainalign_plugin.certainty.bootstrap import one_vote_each
-from brainalign_plugin.certainty.claims import LARGE, MEDIUM, benchmarks_conflict
+from brainalign_plugin.certainty.figures import LARGE, MEDIUM, benchmarks_conflict
 from brainalign_plugin.certainty.good_models import family_agreement
 from brainalign_plugin.certainty.influence import influence
 from brainalign_plugin.certainty.structure import board_drivers, family_dimensions

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from brainalign_plugin.certainty.structure_record import plain
+from brainalign_plugin.certainty.record import plain
 from brainalign_plugin.citations import benchmark_citation
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.tree import names_paper, paper

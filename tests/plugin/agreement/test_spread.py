@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from scipy import stats
 
-from brainalign_plugin.agreement.spread import Spread, node_spreads, spread
+from brainalign_plugin.agreement.explained_variance import Spread, node_spreads, spread
 from tests.boards import board_of, boards, score_matrices
 
 

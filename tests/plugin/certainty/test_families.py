@@ -21,7 +21,7 @@ from brainalign_plugin.certainty.bootstrap import (
     interval,
     one_vote_each,
     share_below_zero,
-    sure_enough,
+    sure_families,
 )
 from brainalign_plugin.certainty.families import (
     families,
@@ -177,9 +177,9 @@ def test_intervals_of_each_kind():
     assert interval(None, drawn, 9.0) is None
     assert interval(0.5, np.where(drawn < 0.2, np.nan, drawn), 9.0) is None
     assert effective_families(np.array([0, 0, 1, 2])) == pytest.approx(16 / 6)
-    assert not sure_enough(np.arange(7))
-    assert sure_enough(np.arange(8))
-    assert not sure_enough(np.array([*range(8), *[8] * 90]))
+    assert sure_families(np.arange(7)) is None
+    assert sure_families(np.arange(8)) == 8
+    assert sure_families(np.array([*range(8), *[8] * 90])) is None
 
 
 @pytest.mark.parametrize("centre", [0.0, 0.2, 0.6])

@@ -14,8 +14,7 @@ from hypothesis import given
 import brainalign_plugin as ba
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.certainty.families import families
-from brainalign_plugin.certainty.record import analysis_json
-from brainalign_plugin.certainty.structure_record import suite_json
+from brainalign_plugin.certainty.record import analysis_json, suite_json
 from brainalign_plugin.errors import BoardError
 from brainalign_plugin.files.metric_table import metrics_of
 from tests.boards import board_of_matrix, dated, drawn_board, halves, snapshots, tree_of, unrelated
