@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -147,10 +147,7 @@ def _agreement_json(analysis: Analysis) -> dict[str, Any]:
     found, pairwise, tests = analysis.agreement, analysis.pairwise, analysis.significance
     return {
         "method": "spearman",
-        "mean": found.all_pairs.mean,
-        "median": found.all_pairs.median,
-        "negative_share": found.all_pairs.negative_share,
-        "pairs": found.all_pairs.pairs,
+        **asdict(found.all_pairs),
         "paper_balanced_mean": found.paper_balanced_mean,
         "pairwise": {
             "mean": pairwise.all_pairs.mean,

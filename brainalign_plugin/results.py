@@ -32,14 +32,23 @@ _SECTIONS = ("Parameters", "Attributes", "Returns", "Raises", "Warns", "See Also
 _IMPORT = ">>> import brainalign_plugin as ba\n"
 
 
+def _entries(section: str) -> dict[str, str]:
+    """Return the entries of a section by name; `most, least : int` is that of both."""
+    entries = re.split(r"\n(?=\S)", section)
+    return {name.strip("*"): entry for entry in entries for name in entry.partition(" :")[0].split(", ")}
+
+
 def documented(thing: Thing, see_also: str = "") -> Thing:
-    """Complete a docstring: shared parameters, the annotated type of what is returned, the import of the example."""
+    """Complete a docstring by shared parameters and annotations, what makes a result, and the import of the example."""
     text, *parts = re.split(r"\n\n(?=[A-Z][A-Za-z ]+\n-+\n)", inspect.cleandoc(thing.__doc__ or ""))
     sections = dict(re.split(r"\n-+\n", part, maxsplit=1) for part in parts)
-    if inspect.isfunction(thing):
-        entries = re.split(r"\n(?=\S)", sections.get("Parameters", ""))
-        own = {name.strip("*"): entry for entry in entries for name in entry.partition(" :")[0].split(", ")}
-        shown = dict.fromkeys((_PARAMETERS | own).get(name) for name in inspect.signature(thing).parameters)
+    if isinstance(thing, type):
+        own = _entries(sections.get("Attributes", ""))
+        types = {name: f"{name} : {kind}" for name, kind in inspect.get_annotations(thing).items() if name[0] != "_"}
+        sections["Attributes"] = "\n".join(filter(None, dict.fromkeys((own | types | own).values())))
+    elif inspect.isfunction(thing):
+        known = _PARAMETERS | _entries(sections.get("Parameters", ""))
+        shown = dict.fromkeys(known.get(name) for name in inspect.signature(thing).parameters)
         sections["Parameters"] = "\n".join(filter(None, shown))
         kinds = thing.__annotations__["return"].split(" | ")
         sections.setdefault("Returns", " or ".join(re.sub(r"^pd\.|\[.*", "", kind) for kind in kinds))
@@ -71,6 +80,7 @@ class Result(Documented):
 
     found: Any
     _json: Callable[[Any], dict[str, Any]]  # Of what was found
+    _only_whole: tuple[str, ...] = ()  # Columns that the summary lacks
 
     @property
     def title(self) -> str:
@@ -144,7 +154,7 @@ class Result(Documented):
         >>> len(ba.rank(ba.example(), "HIER").summary())
         10
         """
-        return self._frame().head(_SHOWN)
+        return self._frame().head(_SHOWN).drop(columns=list(self._only_whole))
 
     def __repr__(self) -> str:
         shown = self.summary()

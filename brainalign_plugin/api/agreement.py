@@ -9,17 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..agreement import correlation
 from ..agreement.clustering import clustered_order
-from ..agreement.correlation import (
-    Agreement,
-    Method,
-    PairSummary,
-    check_method,
-    correlation_matrix,
-    pairwise_agreement,
-    pairwise_correlation,
-)
-from ..agreement.correlation import agreement as complete_agreement
+from ..agreement.correlation import Agreement, Method, PairSummary
 from ..arrays import FloatArray
 from ..certainty.bootstrap import draw_counts, family_bootstrap, interval, sure_families
 from ..certainty.families import families
@@ -37,6 +29,18 @@ from .sources import Source, check_work, snapshot_of
 _FIGURES = ("mean_rho", "negative_share", "paper_balanced_rho", "neural_rho", "behavior_rho", "cross_rho")
 
 
+def ordered_heatmap(found: Agreement, board: Board, finding: str, **choices: Any) -> Chart:
+    """Draw the correlations of the benchmarks of a board, correlated ones next to each other."""
+    return heatmap(
+        found.leaves,
+        found.rho,
+        alt=f"Matrix of the correlations of {counted(len(found.leaves), 'benchmark')}. {finding}.",
+        parts=[part or "" for part in board.leaf_parts],
+        order=clustered_order(found.rho).tolist(),
+        **{"title": finding, **choices},
+    )
+
+
 class AgreementPlots(Plots["AgreementResult"]):
     """Charts of an agreement."""
 
@@ -49,15 +53,8 @@ class AgreementPlots(Plots["AgreementResult"]):
         8
         """
         found, board = self.result.found, self.result.board
-        return heatmap(
-            found.leaves,
-            found.rho,
-            title=self.result.title.replace(" (", " of benchmarks (", 1),
-            alt=f"Matrix of the correlations of {counted(len(found.leaves), 'benchmark')}. {self.result.title}.",
-            parts=[part or "" for part in board.leaf_parts],
-            overlap=found.overlap.astype(float),
-            order=clustered_order(found.rho).tolist(),
-        )
+        title = self.result.title.replace(" (", " of benchmarks (", 1)
+        return ordered_heatmap(found, board, self.result.title, title=title, overlap=found.overlap.astype(float))
 
     def good_models(self) -> Chart:
         """Draw the agreement among the best models over the share of them that is kept, from 100 % to 25 %.
@@ -193,15 +190,10 @@ class AgreementResult(Result):
         [28.0, 10.0, 3.0, 15.0, 28.0]
         """
         found = self.found
-        rows: dict[str, Any] = {"all pairs": found.all_pairs}
+        rows = {"all pairs": found.all_pairs}
         rows |= {" × ".join(block): one for block, one in self._blocks.items()}
         rows |= {f"within {name}": one for name, one in found.within_paper.items()}
-        frame = pd.DataFrame(
-            [[one.mean, one.median, one.negative_share, one.pairs] for one in rows.values()],
-            index=list(rows),
-            columns=["mean", "median", "negative_share", "pairs"],
-            dtype=float,
-        )
+        frame = pd.DataFrame([asdict(one) for one in rows.values()], index=list(rows), dtype=float)
         frame.loc["papers balanced"] = [found.paper_balanced_mean, None, None, found.all_pairs.pairs]
         return frame
 
@@ -276,9 +268,9 @@ class AgreementResult(Result):
     def _mean_without_copies(self, times: Any) -> float:
         scores: FloatArray = np.repeat(self.board.scores, times, axis=0)
         if self.pairwise:
-            rho = pairwise_correlation(scores, self.found.min_overlap, self.found.method)[0]
+            rho = correlation.pairwise_correlation(scores, self.found.min_overlap, self.found.method)[0]
         else:
-            rho = correlation_matrix(scores, self.found.method)
+            rho = correlation.correlation_matrix(scores, self.found.method)
         values = rho[np.triu_indices(len(rho), k=1)]
         return float(np.nanmean(values)) if not np.isnan(values).all() else np.nan
 
@@ -292,10 +284,7 @@ class AgreementResult(Result):
         found = self.found
         return {
             "method": found.method,
-            "mean": found.all_pairs.mean,
-            "median": found.all_pairs.median,
-            "negative_share": found.all_pairs.negative_share,
-            "pairs": found.all_pairs.pairs,
+            **asdict(found.all_pairs),
             "paper_balanced_mean": found.paper_balanced_mean,
             "min_overlap": found.min_overlap,
             "blocks": {"|".join(block): one.mean for block, one in self._blocks.items()},
@@ -345,10 +334,10 @@ def agreement(
     >>> ba.agreement(ba.example(), method="kendall").title
     'Agreement (kendall): mean +0.669 over 28 pairs of benchmarks, 11 models'
     """
-    check_method(method)
+    correlation.check_method(method)
     cleaning = clean(snapshot_of(source).board(), max_missing)
     if not pairwise:
-        return AgreementResult(complete_agreement(cleaning.board, method), cleaning.board, pairwise=False)
+        return AgreementResult(correlation.agreement(cleaning.board, method), cleaning.board, pairwise=False)
     considered, kept = cleaning.considered, set(cleaning.board.leaves)
     board = considered.take(columns=[j for j, leaf in enumerate(considered.leaves) if leaf in kept])
-    return AgreementResult(pairwise_agreement(board, min_overlap, method), board, pairwise=True)
+    return AgreementResult(correlation.pairwise_agreement(board, min_overlap, method), board, pairwise=True)

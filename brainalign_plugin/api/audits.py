@@ -223,11 +223,6 @@ class AuditResult(Result):
     ----------
     schemes : dict of str to SchemeAuditResult
         Those that were asked for, and those that were looked at since.
-    compared : ComparedBoard
-    reference : Reference
-    properties : tuple of str
-    thorough : bool
-    n_jobs : int
 
     Examples
     --------

@@ -73,7 +73,6 @@ class RankResult(Result):
         The board that was ranked, and the models that it leaves out.
     reference : Reference
         Norms of the schemes that need them.
-    resampling : Resampling or None
 
     Examples
     --------

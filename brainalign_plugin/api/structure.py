@@ -10,28 +10,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..agreement.clustering import clustered_order
 from ..agreement.correlation import agreement
+from ..certainty import structure
 from ..certainty.families import families
 from ..certainty.record import clusters_json, dimensions_json, drivers_json, metadata_json
-from ..certainty.structure import (
-    RESAMPLES,
-    BoardClusters,
-    BoardDimensions,
-    BoardDrivers,
-    board_clusters,
-    board_dimensions,
-    board_drivers,
-)
+from ..certainty.structure import RESAMPLES, BoardClusters, BoardDimensions, BoardDrivers
 from ..data.board import Board
 from ..data.cleaning import Cleaning, clean
 from ..files.metadata import FIELDS, Described, described
 from ..files.metadata_file import read_metadata
 from ..plot.chart import Chart
-from ..plot.matrices import heatmap
 from ..plot.rows import frame_dots
 from ..results import Plots, Result, Rows, documented
 from ..text import counted
+from .agreement import ordered_heatmap
 from .sources import Source, check_work, snapshot_of
 
 
@@ -40,11 +32,7 @@ class MetadataResult(Result):
     """Metadata of the benchmarks and models of a board.
 
     The frame has a row a benchmark: region, species, acquisition, metric, task, paper, bibtex; None where no source has
-    a value. The record is the field ``metadata`` of ``analyze --json --full``.
-
-    Attributes
-    ----------
-    found : Described
+    a value; the summary is without bibtex. The record is the field ``metadata`` of ``analyze --json --full``.
 
     Examples
     --------
@@ -65,20 +53,6 @@ class MetadataResult(Result):
         frame = pd.DataFrame.from_dict(self.found.benchmarks, orient="index", columns=list(FIELDS), dtype=object)
         return frame.where(frame.notna(), None)
 
-    def summary(self) -> pd.DataFrame:
-        """Return the first rows without BibTeX.
-
-        See Also
-        --------
-        MetadataResult.to_frame : All of it.
-
-        Examples
-        --------
-        >>> ba.metadata(ba.example()).summary().shape
-        (8, 6)
-        """
-        return super().summary().drop(columns="bibtex")
-
     @property
     def contradictions(self) -> Rows:
         """Different values of one field, a row each: name, field, source, value; the first one counts."""
@@ -87,6 +61,7 @@ class MetadataResult(Result):
         return Rows(counted(len(self.found.contradictions), "contradiction"), frame)
 
     _json = staticmethod(metadata_json)
+    _only_whole = ("bibtex",)
 
 
 class DriversPlots(Plots["DriversResult"]):
@@ -117,10 +92,6 @@ class DriversResult(Result):
 
     The frame has a row a property and scope: scope, properties, shared, mean_shared, mean_other, coefficient, low,
     high, partial_r2, p, reason. The record is the field ``drivers`` of ``analyze --json --full``.
-
-    Attributes
-    ----------
-    found : BoardDrivers
 
     Examples
     --------
@@ -174,10 +145,6 @@ class DimensionsResult(Result):
 
     The frame has a row a component: eigenvalue, low, high, shuffled_low, shuffled_high. The record is what ``analyze
     --json --full`` has under ``dimensions`` in addition to ``analyze --json``.
-
-    Attributes
-    ----------
-    found : BoardDimensions
 
     Examples
     --------
@@ -234,15 +201,7 @@ class ClustersPlots(Plots["ClustersResult"]):
         >>> ba.clusters(ba.example()).plot.heatmap().rows
         8
         """
-        found = agreement(self.result.board)
-        return heatmap(
-            found.leaves,
-            found.rho,
-            title=self.result.title,
-            alt=f"Matrix of the correlations of {counted(len(found.leaves), 'benchmark')}. {self.result.title}.",
-            parts=[part or "" for part in self.result.board.leaf_parts],
-            order=clustered_order(found.rho).tolist(),
-        )
+        return ordered_heatmap(agreement(self.result.board), self.result.board, self.result.title)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -254,7 +213,6 @@ class ClustersResult(Result):
 
     Attributes
     ----------
-    found : BoardClusters
     board : Board
         The cleaned board.
 
@@ -360,7 +318,7 @@ def drivers(
     cleaning = _cleaned(source, max_missing, seed, resamples)
     known = _described(cleaning.considered, sources)
     grouped = families(cleaning.board, known.families)
-    return DriversResult(board_drivers(cleaning.board, grouped, known, resamples, seed))
+    return DriversResult(structure.board_drivers(cleaning.board, grouped, known, resamples, seed))
 
 
 @documented
@@ -394,7 +352,9 @@ def dimensions(
     """
     cleaning = _cleaned(source, max_missing, seed, resamples)
     board, snapshot = cleaning.board, snapshot_of(source)
-    found = board_dimensions(board, families(board), cleaning.considered, snapshot, min_overlap, resamples, seed)
+    found = structure.board_dimensions(
+        board, families(board), cleaning.considered, snapshot, min_overlap, resamples, seed
+    )
     return DimensionsResult(found)
 
 
@@ -421,7 +381,7 @@ def clusters(source: Source, *, max_missing: float = 0.5, resamples: int = RESAM
     'Clusters of 8 benchmarks: no clusters that one dimension would not show too'
     """
     board = _cleaned(source, max_missing, seed, resamples).board
-    return ClustersResult(board_clusters(board, families(board), resamples, seed), board)
+    return ClustersResult(structure.board_clusters(board, families(board), resamples, seed), board)
 
 
 def _cleaned(source: Source, max_missing: float, seed: int, resamples: int) -> Cleaning:

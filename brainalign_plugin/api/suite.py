@@ -25,7 +25,7 @@ from ..errors import BoardError
 from ..files.metric_table import metrics_of, read_aliases, read_metrics
 from ..plot.chart import Chart
 from ..plot.rows import frame_dots
-from ..results import Plots, Result, documented
+from ..results import Plots, Rows, documented
 from ..text import counted
 from .sources import Source, check_work, snapshot_of
 
@@ -47,7 +47,7 @@ class SuitePlots(Plots["SuiteResult"]):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SuiteResult(Result):
+class SuiteResult(Rows):
     """Figures of benchmarks, sizes of panels, further papers or external metrics, with intervals over families.
 
     Attributes
@@ -73,20 +73,8 @@ class SuiteResult(Result):
     ['benchmark', 'tau', 'low', 'high', 'z', 'z_low', 'z_high', 'tau_5', 'z_5', 'tau_10', 'z_10']
     """
 
-    name: str
-    frame: pd.DataFrame
-    record: dict[str, Any]
-    found: Any
-    drawn: tuple[str, str, str]
-
-    def _title(self) -> str:
-        return self.name
-
-    def _frame(self) -> pd.DataFrame:
-        return self.frame.copy()
-
-    def _record(self) -> dict[str, Any]:
-        return self.record
+    found: Any = None
+    drawn: tuple[str, str, str] = ("", "", "")
 
     plot = cached_property(SuitePlots)
 
