@@ -140,7 +140,7 @@ def _quick(scheme: Scheme, models: int) -> set[str]:
     # Rows that are fitted take several times as long as other fits, once a model; the universe score, which readers
     # are to compare with the official average, is worth that.
     whole = again and scheme.name == "UNIVERSE"
-    fitted = whole or (models <= FIT_MODELS and scheme.effort == "fit" and (scheme.rows is None or scheme.independent))
+    fitted = whole or (models <= FIT_MODELS and scheme.effort == "fit" and scheme.rows is None)
     rescaled = scheme.order_only or (again and scheme.effort == "formula")
     quick = {
         "removal": has_closed_form(scheme) or cheap or fitted,

@@ -107,11 +107,12 @@ def validity(
     targets = np.column_stack([ranks_from_bottom(board.scores[:, own]).mean(axis=1) for own in columns.values()])
     n = len(board.models)
     times = resamples if resamples is not None else (_FEWER if n > _FROM_MODELS else RESAMPLES)
-    scores = {
-        name: _without_each_paper(scheme, board)
+    usable = {
+        name: scheme
         for name, scheme in _bound(schemes, reference).items()
         if schemes is not None or n <= _most_models(scheme)
     }
+    scores = _without_each_paper(usable, board)
     used = families(board) if grouped is None else grouped
     counts = draw_counts(used.labels, times, seed)
     found, resampled = {}, {}
@@ -152,14 +153,17 @@ def _most_models(scheme: Scheme) -> float:
     return np.inf if scheme.fits else _JOINT_MODELS
 
 
-def _without_each_paper(scheme: Scheme, board: Board) -> FloatArray:
-    """Return the scores without each paper, shape (n, papers); NaN where they cannot be had."""
-    found = np.full((len(board.models), len(board.papers)), np.nan)
+def _without_each_paper(schemes: Mapping[str, Scheme], board: Board) -> dict[str, FloatArray]:
+    """Return each scheme's scores without each paper, shape (n, papers); NaN where they cannot be had."""
+    found = {name: np.full((len(board.models), len(board.papers)), np.nan) for name in schemes}
     for k, own in enumerate(board.papers.values()):
-        rest = [j for j in range(len(board.leaves)) if j not in set(own)]
-        scores = aggregated_or_none(scheme, board.take(columns=rest)) if rest else None
-        if scores is not None:
-            found[:, k] = scores
+        rest = board.take(columns=np.setdiff1d(np.arange(len(board.leaves)), own).tolist())
+        if not rest.leaves:
+            continue
+        for name, scheme in schemes.items():
+            scores = aggregated_or_none(scheme, rest)
+            if scores is not None:
+                found[name][:, k] = scores
     return found
 
 

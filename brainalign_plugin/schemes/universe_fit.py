@@ -130,6 +130,7 @@ class _Problem:
         self.odds, self.alone = share / (1 - share), units.counts == 1
         # The likelihood of complete means is largest at their mean.
         self.fixed = bool(self.present.all())
+        self.cells, self.lower = self.counts.sum(axis=0), np.tril_indices(len(units.strata))
 
     def fit(self, near: UniverseFit | None = None) -> UniverseFit:
         """Minimise the negative log likelihood over means, a Cholesky factor and log variances."""
@@ -139,7 +140,6 @@ class _Problem:
         with np.errstate(all="ignore"):
             point, value, inverse = _minimised(self.objective, start, guess)
         means, root, variances = self.unpack(point)
-        cells = self.counts.sum(axis=0)
         scale = self.spread
         return UniverseFit(
             self.units,
@@ -147,7 +147,7 @@ class _Problem:
             np.outer(scale, scale) * (root @ root.T),
             variances * scale**2,
             len(self.values),
-            float(value * len(self.values) + cells @ np.log(scale)),
+            float(value * len(self.values) + self.cells @ np.log(scale)),
             inverse,
         )
 
@@ -176,7 +176,7 @@ class _Problem:
         r, p = len(self.units.strata), 0 if self.fixed else len(self.units.names)
         means = self.values.mean(axis=0) if self.fixed else parameters[:p]
         root = np.zeros((r, r))
-        root[np.tril_indices(r)] = parameters[p : p + r * (r + 1) // 2]
+        root[self.lower] = parameters[p : p + r * (r + 1) // 2]
         variances = self.odds * (root**2).sum(axis=1) + _LEAST
         variances[~self.alone] = np.exp(parameters[p + r * (r + 1) // 2 :]) + _LEAST
         return means, root, variances
@@ -191,19 +191,18 @@ class _Problem:
         means, root, variances = self.unpack(parameters)
         deviations = np.where(self.present, self.values - means, 0.0)
         sums, squares = deviations @ self.onto, deviations**2 @ self.onto
-        precision = self.patterns / variances
-        inner = np.eye(r) + np.einsum("ji,gj,jk->gik", root, precision, root)
+        precision, weighted, cells = self.patterns / variances, sums / variances, self.cells
+        inner = np.eye(r) + root.T @ (precision[:, :, None] * root)
         posterior = root @ np.linalg.solve(inner, np.broadcast_to(root.T, inner.shape))
-        expected = np.einsum("nij,nj->ni", posterior[self.pattern], sums / variances)
-        cells = self.counts.sum(axis=0)
+        expected = (posterior[self.pattern] @ weighted[:, :, None])[:, :, 0]
         value = (
             cells @ np.log(variances)
             + self.repeats @ np.linalg.slogdet(inner)[1]
             + (squares / variances).sum()
-            - (sums / variances * expected).sum()
+            - (weighted * expected).sum()
         )
         left = squares - 2 * expected * sums + self.counts * expected**2
-        own = np.einsum("gii->gi", posterior)
+        own = np.diagonal(posterior, axis1=1, axis2=2)
         of_variances = (
             cells / variances
             - ((self.repeats[:, None] * self.patterns * own).sum(axis=0) + left.sum(axis=0)) / variances**2
@@ -211,12 +210,12 @@ class _Problem:
         residual = (sums - self.counts * expected) / variances
         of_covariance = (
             np.diag(cells / variances)
-            - np.einsum("g,gi,gij,gj->ij", self.repeats, precision, posterior, precision)
+            - (self.repeats[:, None, None] * precision[:, :, None] * posterior * precision[:, None, :]).sum(axis=0)
             - residual.T @ residual
         )
         of_covariance[self.alone, self.alone] += self.odds * of_variances[self.alone]
         of_root = 2 * of_covariance @ root
-        pieces = [of_root[np.tril_indices(r)], (of_variances * (variances - _LEAST))[~self.alone]]
+        pieces = [of_root[self.lower], (of_variances * (variances - _LEAST))[~self.alone]]
         if not self.fixed:
             of_means = -2 * np.where(
                 self.present, (deviations - expected[:, self.units.stratum]) / variances[self.units.stratum], 0.0
