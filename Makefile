@@ -1,5 +1,6 @@
 # Two worlds: .venv holds brainscore-vision (numpy 1, pandas 2), .venv-base the newest numpy and pandas.
 # A stamp in each environment says what was installed; it is redone when setup.cfg or pyproject.toml change.
+# .venv-base/refused holds releases that setup.cfg refuses: tests show why.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -67,6 +68,7 @@ $(DEMO): setup.cfg pyproject.toml
 $(BASE): setup.cfg pyproject.toml
 	test -x .venv-base/bin/python || $(PYTHON_BASE) -m venv .venv-base
 	.venv-base/bin/python $(PIP_INSTALL) --upgrade --upgrade-strategy eager --editable '.[test]'
+	.venv-base/bin/python $(PIP_INSTALL) --upgrade --no-deps --target .venv-base/refused 'apscheduler>=4.0.0a1'
 	touch $@
 
 .PHONY: test

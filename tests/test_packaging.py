@@ -263,3 +263,31 @@ def test_the_base_install_is_small():
 @pytest.mark.needs("brainscore")
 def test_brainscore_is_what_brings_torch():
     assert "torch" in requirement_closure(entries(setup_cfg()["options.extras_require"]["brainscore"]))
+
+
+# What a release above its upper bound breaks: a bound without a row here is one too many.
+BROKEN_BY = {"apscheduler": "brainalign_monitor.service.serve"}
+
+
+def test_upper_bounds_are_those_that_are_needed():
+    texts = [setup_cfg()["options"]["install_requires"], *setup_cfg()["options.extras_require"].values()]
+    requirements = [Requirement(line) for text in texts for line in entries(text)]
+    assert {one.name for one in requirements if any(part.operator != ">=" for part in one.specifier)} == set(BROKEN_BY)
+
+
+@pytest.mark.parametrize("name", BROKEN_BY)
+def test_a_release_above_an_upper_bound_breaks_what_uses_it(name):
+    refused = Path(sys.prefix) / "refused"
+    if not refused.is_dir():
+        pytest.skip(f"{refused} is made by `make test-base`")
+    found = next(importlib.metadata.distributions(name=name, path=[str(refused)]))
+    (bounded,) = [
+        one for one in map(Requirement, entries(setup_cfg()["options"]["install_requires"])) if one.name == name
+    ]
+    assert not bounded.specifier.contains(found.version, prereleases=True)
+    command = [sys.executable, "-c", f"import {BROKEN_BY[name]}"]
+    subprocess.run(command, check=True)
+    above = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(refused)}, capture_output=True, text=True, check=False
+    )
+    assert f"No module named '{name}." in above.stderr
