@@ -48,38 +48,24 @@ def read_table(text: str) -> Table:
     The separator (comma, semicolon or tab) is the one that the header has most of. Lines above the header that begin
     with ``#`` are comments; a line ``sep=;`` states the separator. Rows and columns without any text are left out.
     """
-    head = _head(text)
-    rows = [
-        row
-        for row in csv_rows(text[head.at :], head.separator, head.line)
-        if any(field.text.strip() for field in row.fields)
-    ]
-    width = max(_width(row) for row in rows)
-    rows = [Row(row.line, row.fields[:width]) for row in rows]
-    return Table(tuple(head.comments), rows[0], tuple(rows[1:]))
+    comments, found = _split(text)
+    rows = [row for row in found if any(field.text.strip() for field in row.fields)]
+    width = max(i for row in rows for i, field in enumerate(row.fields, 1) if field.text.strip())
+    header, *rows = [Row(row.line, row.fields[:width]) for row in rows]
+    return Table(tuple(comments), header, tuple(rows))
 
 
 def titles_of(text: str) -> tuple[str, ...]:
     """Return the header of a CSV text without reading the rows; nothing if there is none."""
     try:
-        head = _head(text)
-        first = next(csv_rows(text[head.at :], head.separator), None)
+        first = next(_split(text)[1])
     except ValueError:
         return ()
-    return tuple(title for field in first.fields if (title := field.text.strip())) if first else ()
+    return tuple(title for field in first.fields if (title := field.text.strip()))
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """Position of the header of a text, and the lines above it."""
-
-    at: int
-    line: int
-    comments: list[str]
-    separator: str
-
-
-def _head(text: str) -> _Head:
+def _split(text: str) -> tuple[list[str], Iterator[Row]]:
+    """Return the comment lines above the header, and the rows from there on."""
     at, line, separator = 0, 1, ""
     comments: list[str] = []
     while at < len(text):
@@ -92,14 +78,9 @@ def _head(text: str) -> _Head:
             comments.append(plain)
         elif plain:
             unquoted = re.sub('"[^"]*"', "", content)
-            return _Head(at, line, comments, separator or max(_SEPARATORS, key=unquoted.count))
+            return comments, csv_rows(text[at:], separator or max(_SEPARATORS, key=unquoted.count), line)
         at, line = end.end() if end else len(text), line + 1
     raise ValueError("it has no rows")
-
-
-def _width(row: Row) -> int:
-    """Return the number of fields of a row up to its last one with a text."""
-    return max((i for i, field in enumerate(row.fields, 1) if field.text.strip()), default=0)
 
 
 def csv_rows(text: str, separator: str = ",", line: int = 1) -> Iterator[Row]:
@@ -108,40 +89,23 @@ def csv_rows(text: str, separator: str = ",", line: int = 1) -> Iterator[Row]:
     A quote inside a quoted field is doubled; the site's writer leaves it single. A single quote that is followed
     neither by a separator nor by the end of the line is part of the text.
     """
-    plain = re.compile(f"[^{re.escape(separator)}\r\n]*")
+    ends = re.escape(separator) + r"\r\n"
+    quoted = rf'"(?P<quoted>(?:[^"]++|""|"(?![{ends}]|\Z))*+)(?P<closed>"?)'
+    field = re.compile(rf"(?:{quoted}|(?P<plain>[^{ends}]*))(?P<end>{re.escape(separator)}|\r\n|\r|\n|\Z)")
     row: list[Field] = []
-    at, start, end = 0, 0, len(text)
-    while at < end:
-        if text[at] == '"':
-            field, at = _quoted(text, at, separator)
-        else:
-            found = plain.match(text, at)
-            field, at = Field(found[0] if found else ""), found.end() if found else at
-        row.append(field)
-        if at < end and text[at] == separator:
-            at += 1
-            if at == end or text[at] in "\r\n":
-                row.append(Field(""))
-        if at == end or text[at] in "\r\n":
-            at += 2 if text[at : at + 2] == "\r\n" else 1
+    at = start = 0
+    while at < len(text) or row:
+        found = field.match(text, at)
+        if found is None or found["closed"] == "":
+            raise ValueError("it ends within quotes, torn or damaged")
+        plain = found["plain"]
+        row.append(Field(found["quoted"].replace('""', '"'), quoted=True) if plain is None else Field(plain))
+        at = found.end()
+        if found["end"] != separator:
             if row != [Field("")]:
                 yield Row(line, tuple(row))
             line += len(_LINE_END.findall(text, start, at))
             row, start = [], at
-
-
-def _quoted(text: str, start: int, separator: str) -> tuple[Field, int]:
-    at, pieces = start + 1, []
-    while True:
-        quote = text.find('"', at)
-        if quote < 0:
-            raise ValueError("it ends within quotes, torn or damaged")
-        pieces.append(text[at:quote])
-        following = text[quote + 1 : quote + 2]
-        if following in ("", separator, "\r", "\n"):
-            return Field("".join(pieces), quoted=True), quote + 1
-        pieces.append('"')
-        at = quote + (2 if following == '"' else 1)
 
 
 def decimal_point(text: str) -> str:
