@@ -17,8 +17,7 @@ from ..certainty.record import clusters_json, dimensions_json, drivers_json, met
 from ..certainty.structure import RESAMPLES, BoardClusters, BoardDimensions, BoardDrivers
 from ..data.board import Board
 from ..data.cleaning import Cleaning, clean
-from ..files.metadata import FIELDS, Described, described
-from ..files.metadata_file import read_metadata
+from ..files.metadata import FIELDS, Described, described, read_metadata
 from ..plot.chart import Chart
 from ..plot.rows import frame_dots
 from ..results import Plots, Result, Rows, documented

@@ -121,13 +121,22 @@ def clean(board: Board, max_missing: float = 0.5) -> Cleaning:
     cleaned = _cut(board, keep_row, keep_column)
     values = rounded(cleaned.scores)
     constant = (values == values[:1]).all(axis=0) & bool(cleaned.models)
+    failed, never = board.states == CellState.FAILED, board.states == CellState.NEVER
+    names = np.array(board.leaves, dtype=object)
     return Cleaning(
         board=cleaned,
         considered=board,
         max_missing=max_missing,
-        dropped_benchmarks=tuple(_dropped_benchmark(board, int(j)) for j in np.flatnonzero(~keep_column)),
-        dropped_models=tuple(_dropped_model(board, int(i), keep_column) for i in np.flatnonzero(~keep_row)),
-        constant=tuple(leaf for leaf, same in zip(cleaned.leaves, constant, strict=True) if same),
+        dropped_benchmarks=tuple(
+            DroppedBenchmark(board.leaves[j], int(failed[:, j].sum()), int(never[:, j].sum()), len(board.models))
+            for j in np.flatnonzero(~keep_column)
+        ),
+        dropped_models=tuple(
+            DroppedModel(model.id, model.name, *(tuple(names[of[i] & keep_column]) for of in (failed, never)))
+            for i, model in enumerate(board.models)
+            if not keep_row[i]
+        ),
+        constant=tuple(np.array(cleaned.leaves, dtype=object)[constant]),
     )
 
 
@@ -149,19 +158,3 @@ def _kept(board: Board, max_missing: float) -> tuple[BoolArray, BoolArray]:
 
 def _cut(board: Board, keep_row: BoolArray, keep_column: BoolArray) -> Board:
     return board.take(np.flatnonzero(keep_row).tolist(), np.flatnonzero(keep_column).tolist())
-
-
-def _dropped_benchmark(board: Board, column: int) -> DroppedBenchmark:
-    states = board.states[:, column]
-    failed = int((states == CellState.FAILED).sum())
-    never = int((states == CellState.NEVER).sum())
-    return DroppedBenchmark(board.leaves[column], failed, never, len(board.models))
-
-
-def _dropped_model(board: Board, row: int, keep_column: BoolArray) -> DroppedModel:
-    failed, never = (
-        tuple(board.leaves[j] for j in np.flatnonzero((board.states[row] == state) & keep_column).tolist())
-        for state in (CellState.FAILED, CellState.NEVER)
-    )
-    model = board.models[row]
-    return DroppedModel(model.id, model.name, failed, never)

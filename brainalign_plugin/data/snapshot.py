@@ -125,22 +125,17 @@ class Snapshot:
         source: str = "a table",
     ) -> Snapshot:
         """Make a snapshot of a table: a row a model, a column a benchmark; see `tabular.parse_frame`."""
-        table = parse_frame(frame, groups, domain)
-        shape = (len(table.models), len(table.tree.nodes))
-        scores = np.full(shape, np.nan)
-        scores[:, [table.tree.index[leaf] for leaf in table.leaves]] = table.scores
-        content = repr((table.models, table.tree.nodes)).encode() + table.scores.tobytes()
+        models, leaves, scores, tree = parse_frame(frame, groups, domain)
+        states = np.where(np.isnan(scores), CellState.NEVER, CellState.SCORED)
+        content = repr((tuple(models), tree.nodes)).encode() + scores.tobytes()
         return cls(
             domain=domain,
             as_of_time=as_of or UNDATED,
             source=source,
             sha256=hashlib.sha256(content).hexdigest(),
-            models=tuple(Model(number, name) for number, name in enumerate(table.models, 1)),
-            tree=table.tree,
-            states=np.where(np.isnan(scores), CellState.NEVER, CellState.SCORED),
-            scores=scores,
-            errors=np.full(shape, np.nan),
-            scored_at=np.full(shape, NO_TIME),
+            models=tuple(Model(number, name) for number, name in enumerate(models, 1)),
+            tree=tree,
+            **_on_leaves(tree, leaves, scores=scores, states=states),
         )
 
     @classmethod
@@ -155,15 +150,9 @@ class Snapshot:
         if root not in tree:
             nodes = [replace(node, parent=node.parent or root) for node in tree.nodes]
             tree = BenchmarkTree((Benchmark(root, None, is_leaf=False), *nodes))
-        shape = (len(board.models), len(tree.nodes))
-        columns = [tree.index[leaf] for leaf in board.leaves]
-        scores, errors = np.full(shape, np.nan), np.full(shape, np.nan)
-        states = np.full(shape, CellState.NEVER, dtype=np.int8)
-        scores[:, columns], errors[:, columns] = board.scores, board.errors
-        states[:, columns] = np.where(
-            np.isnan(board.scores), np.minimum(board.states, CellState.FAILED), CellState.SCORED
-        )
-        content = repr((board.models, tree.nodes)).encode() + scores.tobytes() + states.tobytes()
+        states = np.where(np.isnan(board.scores), np.minimum(board.states, CellState.FAILED), CellState.SCORED)
+        arrays = _on_leaves(tree, board.leaves, scores=board.scores, errors=board.errors, states=states)
+        content = repr((board.models, tree.nodes)).encode() + arrays["scores"].tobytes() + arrays["states"].tobytes()
         return cls(
             domain=board.domain,
             as_of_time=UNDATED if known is None else known.as_of_time,
@@ -171,10 +160,7 @@ class Snapshot:
             sha256=hashlib.sha256(content).hexdigest(),
             models=tuple(replace(model, published_rank=None) for model in board.models),
             tree=tree,
-            states=states,
-            scores=scores,
-            errors=errors,
-            scored_at=np.full(shape, NO_TIME),
+            **arrays,
             reconstructed=True,
         )
 
@@ -308,6 +294,14 @@ class Snapshot:
 
 
 _PLAIN_FIELDS = ("domain", "as_of_time", "source", "sha256", "models", "tree", "reconstructed", "simulated")
+
+
+def _on_leaves(tree: BenchmarkTree, leaves: Sequence[str], **values: npt.NDArray[Any]) -> dict[str, Any]:
+    """Return the arrays of a snapshot with the given values of leaves, each (n, m), and no other cells."""
+    arrays, _ = no_superseded().split(len(values["scores"]), [0] * len(tree.nodes))
+    for name, columns in values.items():
+        arrays[name][:, [tree.index[leaf] for leaf in leaves]] = columns
+    return arrays
 
 
 def _same(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:

@@ -6,7 +6,6 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,31 +18,17 @@ from .tree import Benchmark, BenchmarkTree
 if TYPE_CHECKING:
     import pandas as pd
 
-_PARTS = {
-    "neural": "neural",
-    "behavior": "behavior",
-    "behaviour": "behavior",
-    "behavioral": "behavior",
-    "behavioural": "behavior",
-}
+_PARTS = {"neural": "neural", **dict.fromkeys(("behavior", "behaviour", "behavioral", "behavioural"), "behavior")}
 _DOMAIN = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _ROUNDING = 0.001
 _NAMELESS = frozenset({"", "nan", "none", "nat", "<na>"})
 _NUMBERED = frozenset({"", "index", "unnamed: 0"})
 
 
-@dataclass(frozen=True, eq=False)
-class ParsedTable:
-    """A table of scores, checked."""
-
-    models: tuple[str, ...]
-    leaves: tuple[str, ...]
-    scores: FloatArray  # Shape (n, m); in [0, 1]; NaN where missing
-    tree: BenchmarkTree  # Its root is ``average_<domain>``
-
-
-def parse_frame(frame: pd.DataFrame, groups: Mapping[str, str] | None, domain: str) -> ParsedTable:
-    """Check a table of scores in [0, 1], a row a model, and make the tree of its benchmarks.
+def parse_frame(
+    frame: pd.DataFrame, groups: Mapping[str, str] | None, domain: str
+) -> tuple[list[str], list[str], FloatArray, BenchmarkTree]:
+    """Return the models, benchmarks and scores (n, m) of a table, a row a model, and the tree of its benchmarks.
 
     `groups`: path of each benchmark's group below the average, ``"neural"`` or ``"neural/V1/Paper2020"``; ``neural``
     and ``behavior`` at the top are the two parts. Without it, columns that are paths or of several levels name their
@@ -60,8 +45,7 @@ def parse_frame(frame: pd.DataFrame, groups: Mapping[str, str] | None, domain: s
         frame, groups = _grouped(frame)
     names, benchmarks = _names(frame)
     scores = _numbers(frame, names, benchmarks)
-    tree = _tree(_paths(groups, benchmarks, domain), domain)
-    return ParsedTable(tuple(names), tuple(benchmarks), scores, tree)
+    return names, benchmarks, scores, _tree(_paths(groups, benchmarks, domain), domain)
 
 
 def _grouped(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:

@@ -58,8 +58,8 @@ class BenchmarkTree:
 
     def __post_init__(self) -> None:
         if len(self.index) != len(self.nodes):
-            seen: set[str] = set()
-            repeated = next(n.type_id for n in self.nodes if n.type_id in seen or seen.add(n.type_id))  # type: ignore[func-returns-value]
+            first: dict[str, int] = {}
+            repeated = next(n.type_id for i, n in enumerate(self.nodes) if first.setdefault(n.type_id, i) != i)
             raise SnapshotError(f"benchmark {repeated!r} occurs twice in the tree; a benchmark's type id is its key")
         for node in self.nodes:
             if node.parent is None:
@@ -129,33 +129,33 @@ class BenchmarkTree:
 
     def leaves(self, root: str | None = None) -> tuple[str, ...]:
         """Return the type ids of the leaves below ``root`` (of the whole tree if None), in depth-first order."""
-        return self._leaves if root is None else self._leaves_below([self[root].type_id])
+        if root not in self._leaves:
+            stack = list(reversed(self.roots)) if root is None else [self[root].type_id]
+            found: list[str] = []
+            while stack:
+                node = self[stack.pop()]
+                if node.is_leaf:
+                    found.append(node.type_id)
+                stack.extend(reversed(self.children(node.type_id)))
+            self._leaves[root] = tuple(found)
+        return self._leaves[root]
 
     @cached_property
-    def _leaves(self) -> tuple[str, ...]:
-        return self._leaves_below(list(reversed(self.roots)))
-
-    def _leaves_below(self, stack: list[str]) -> tuple[str, ...]:
-        found: list[str] = []
-        while stack:
-            node = self[stack.pop()]
-            if node.is_leaf:
-                found.append(node.type_id)
-            stack.extend(reversed(self.children(node.type_id)))
-        return tuple(found)
+    def _leaves(self) -> dict[str | None, tuple[str, ...]]:
+        """Cache of `leaves`, because an audit makes thousands of boards on one tree."""
+        return {}
 
     def path(self, type_id: str) -> tuple[str, ...]:
         """Return the type ids from the root down to the node itself."""
-        known = self._paths.get(type_id)
-        if known is None:
-            parent = self[type_id].parent
-            known = self._paths[type_id] = (*(() if parent is None else self.path(parent)), type_id)
-        return known
+        return self._paths[self[type_id].type_id]
 
     @cached_property
-    def _paths(self) -> dict[str, tuple[str, ...]]:
-        """Cache of the paths of nodes."""
-        return {}
+    def _paths(self) -> dict[str | None, tuple[str, ...]]:
+        found: dict[str | None, tuple[str, ...]] = {None: ()}
+        for i in self.bottom_up[::-1]:
+            node = self.nodes[i]
+            found[node.type_id] = (*found[node.parent], node.type_id)
+        return found
 
     def pruned(self, leaves: Collection[str], root: str | None = None) -> BenchmarkTree:
         """Keep the given leaves and their ancestors, up to ``root`` if one is given."""

@@ -30,7 +30,7 @@ from .csv_table import Field, decimal_point, read_table, titles_of
 from .csv_tree import column_parents
 from .decoding import decode, described
 from .json_text import shown, storable
-from .rejected import Rejected
+from .site_cells import Rejected
 
 _LEADERBOARD = re.compile(r"(brain-score-)?leaderboard.*\.csv", re.IGNORECASE)
 _PLUGINS = re.compile(r"(plugin-info|brain-score-plugin-metadata).*\.csv", re.IGNORECASE)
@@ -46,14 +46,23 @@ _OTHER = frozenset({"", "rank", "model", "model id", "model_id", "filtered score
 
 
 @dataclass(frozen=True)
-class _Table:
-    header: tuple[str, ...]
-    rows: tuple[tuple[Field, ...], ...]
-    benchmarks: tuple[int, ...]
+class _Board:
+    titles: list[str]  # Of all columns
+    rows: list[tuple[Field, ...]]
+    columns: list[int]  # Positions of the benchmarks
     as_of: str | None
 
     def column(self, *names: str) -> int | None:
-        return next((i for i, title in enumerate(self.header) if title.lower() in names), None)
+        return next((i for i, title in enumerate(self.titles) if title.lower() in names), None)
+
+    @cached_property
+    def values(self) -> list[list[str]]:
+        """The benchmarks' cells of each model as the site's JSON writes them: FAILED is X, NEVER an empty text."""
+        texts = [[(row[i], row[i].text.strip()) for i in self.columns] for row in self.rows]
+        return [
+            [decimal_point(text) if text else "" if cell.quoted else self.nothing for cell, text in row]
+            for row in texts
+        ]
 
     @cached_property
     def nothing(self) -> str:
@@ -65,19 +74,6 @@ class _Table:
         # Of names too, because scores with a decimal comma are quoted in any file with commas.
         quotes = all(cell.quoted for row in self.rows for cell in row if cell.text.strip())
         return "X" if quotes and self.column("model_name") is None else ""
-
-    @property
-    def ambiguous(self) -> int:
-        """Return the number of cells that may be FAILED or NEVER, without the quotes that distinguish them."""
-        if self.nothing or self.column("model_name") is not None:
-            return 0
-        return sum(not row[i].text.strip() for row in self.rows for i in self.benchmarks)
-
-    def value(self, row: int, column: int) -> str:
-        """Return a cell as the site's JSON writes it: FAILED is X, NEVER an empty text."""
-        cell = self.rows[row][column]
-        text = cell.text.strip()
-        return decimal_point(text) if text else "" if cell.quoted else self.nothing
 
 
 def is_csv_export(text: str) -> bool:
@@ -94,9 +90,10 @@ def site_csv_document(leaderboard: str, plugins: bytes) -> tuple[dict[str, Any],
     Models of older exports have no ids: theirs are made of their names. A note says if a spreadsheet has lost the
     difference of FAILED and NEVER. `plugins`: ``plugin-info.csv``, empty if there is none.
     """
-    table = _table(storable(leaderboard))
-    document = _document(table, _leaf_ids(plugins))
-    if not (empty := table.ambiguous):
+    board = _board(storable(leaderboard))
+    document = _document(board, _leaf_ids(plugins))
+    empty = sum(value == "" for row in board.values for value in row)
+    if not empty or board.nothing or board.column("model_name") is not None:
         return document, ()
     reason = f"{empty} empty cells count as never run: a spreadsheet saved the export again, and which failed is lost"
     return document, (Rejected(None, "", "", "", reason),)
@@ -185,39 +182,37 @@ def _short_name(type_id: str) -> str:
     return rest if dot and lab == lab.lower() else type_id
 
 
-def _table(text: str) -> _Table:
+def _board(text: str) -> _Board:
     table = read_table(text)
-    header = tuple(field.text.strip() for field in table.header.fields)
-    if len(header) > _MOST_COLUMNS:
-        raise ValueError(f"it has {len(header)} columns, more than {_MOST_COLUMNS}")
+    titles = [field.text.strip() for field in table.header.fields]
+    if len(titles) > _MOST_COLUMNS:
+        raise ValueError(f"it has {len(titles)} columns, more than {_MOST_COLUMNS}")
     for row in table.rows:
-        if len(row.fields) != len(header):
+        if len(row.fields) != len(titles):
             raise ValueError(
-                f"line {row.line} has {len(row.fields)} fields, the header {len(header)}: it is cut off, or numbers "
+                f"line {row.line} has {len(row.fields)} fields, the header {len(titles)}: it is cut off, or numbers "
                 "with a decimal comma are not quoted"
             )
     if not table.rows:
         raise EmptyBoardError("it lists no models")
-    rows = tuple(row.fields for row in table.rows)
-    columns: list[int] = []
-    for i, title in enumerate(header):
-        earlier = next((j for j in columns if header[j] == title), None)
+    rows = [row.fields for row in table.rows]
+    columns: dict[str, int] = {}
+    for i, title in enumerate(titles):
         if title.lower() in _OTHER:
             continue
-        if earlier is None:
-            columns.append(i)
-        elif any(row[i] != row[earlier] for row in rows):
+        first = columns.setdefault(title, i)
+        if any(row[i] != row[first] for row in rows):
             raise ValueError(f"the column {shown(title)!r} occurs twice and differs")
-    return _Table(header, rows, tuple(columns), _as_of(table.comments))
+    return _Board(titles, rows, list(columns.values()), _as_of(table.comments))
 
 
-def _document(table: _Table, ids: Mapping[str, tuple[str, int]]) -> dict[str, Any]:
-    names = [table.header[i] for i in table.benchmarks]
+def _document(board: _Board, ids: Mapping[str, tuple[str, int]]) -> dict[str, Any]:
+    names = [board.titles[i] for i in board.columns]
     domain = next((found[1] for name in names if (found := _DOMAIN.fullmatch(name))), None)
     if domain is None:
         raise ValueError("it has no column average_<domain>, neural_<domain> or behavior_<domain>")
     groups = {name: name not in ids for name in names} if ids else {}
-    parents = column_parents(names, *_arrays(table), groups)
+    parents = column_parents(names, *_arrays(board.values), groups)
     if parents is None:
         raise ValueError(
             "its groups are not the means of the columns behind them, or nothing is scored in some, so that its tree "
@@ -226,14 +221,14 @@ def _document(table: _Table, ids: Mapping[str, tuple[str, int]]) -> dict[str, An
     inner = set(parents.values())
     engineering = {name for name in names if _root(name, parents).startswith("engineering_")}
     known = {name: ids.get(name, (name, 0)) for name in names}
-    models = _models(table, names, known)
+    models = _models(board, [known[name] for name in names])
     if (root := f"average_{domain}") not in names:
         _add_root(root, parents, models)
         names, known = [root, *names], known | {root: (root, 0)}
         inner.add(root)
     return {
         "domain": domain,
-        "datetime_range": {"max": table.as_of},
+        "datetime_range": {"max": board.as_of},
         "benchmarks": [
             {
                 "id": name,
@@ -267,30 +262,29 @@ def _root(name: str, parents: Mapping[str, str | None]) -> str:
     return name
 
 
-def _arrays(table: _Table) -> tuple[Any, Any, int]:
+def _arrays(texts: Sequence[Sequence[str]]) -> tuple[Any, Any, int]:
     """Return the values, states and decimals of the benchmarks' columns, for the search of the tree."""
-    shape = (len(table.rows), len(table.benchmarks))
-    values, states, decimals = np.full(shape, np.nan), np.zeros(shape, dtype=np.int8), 2
-    for i in range(len(table.rows)):
-        for j, column in enumerate(table.benchmarks):
-            text = table.value(i, column)
-            if (number := _NUMBER.fullmatch(text)) and any(c.isdecimal() for c in text):
-                values[i, j], states[i, j] = float(text), CellState.SCORED
-                if abs(values[i, j]) < 1:
-                    decimals = max(decimals, min(len(number[1]), _MOST_DECIMALS))
-            else:
-                states[i, j] = CellState.NEVER if text == "" else CellState.FAILED
+    values = np.full((len(texts), len(texts[0])), np.nan)
+    states, decimals = np.full(values.shape, CellState.FAILED, dtype=np.int8), 2
+    for place in np.ndindex(values.shape):
+        text = texts[place[0]][place[1]]
+        if text == "":
+            states[place] = CellState.NEVER
+        elif (number := _NUMBER.fullmatch(text)) and any(c.isdecimal() for c in text):
+            values[place], states[place] = float(text), CellState.SCORED
+            if abs(values[place]) < 1:
+                decimals = max(decimals, min(len(number[1]), _MOST_DECIMALS))
     return values, states, decimals
 
 
-def _models(table: _Table, names: Sequence[str], known: Mapping[str, tuple[str, int]]) -> list[dict[str, Any]]:
-    by_id, rank = table.column("model id", "model_id"), table.column("rank")
-    name_at = table.column("model", "model_name")
+def _models(board: _Board, known: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
+    by_id, rank = board.column("model id", "model_id"), board.column("rank")
+    name_at = board.column("model", "model_name")
     if name_at is None:
         raise ValueError("it has neither a column Model nor model_name")
     seen: Counter[str] = Counter()
     models = []
-    for i, row in enumerate(table.rows):
+    for row, values in zip(board.rows, board.values, strict=True):
         name = row[name_at].text
         seen[name] += 1
         given = "" if by_id is None else row[by_id].text.strip()
@@ -303,8 +297,8 @@ def _models(table: _Table, names: Sequence[str], known: Mapping[str, tuple[str, 
                 "name": name,
                 "rank": None if rank is None else _whole(row[rank].text.strip()),
                 "scores": {
-                    known[title][0]: [{"version": known[title][1], "value": table.value(i, column)}]
-                    for title, column in zip(names, table.benchmarks, strict=True)
+                    type_id: [{"version": version, "value": value}]
+                    for (type_id, version), value in zip(known, values, strict=True)
                 },
             }
         )

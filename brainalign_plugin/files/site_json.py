@@ -22,8 +22,7 @@ from ..data.snapshot import Snapshot
 from ..data.tree import BenchmarkTree
 from ..errors import EmptyBoardError, SnapshotError
 from .json_text import REPEATED, storable
-from .rejected import MOST_ENTRIES, Log, Note, Rejected
-from .site_cells import MAX_VERSION, optional_moment, read_cells
+from .site_cells import MAX_VERSION, MOST_ENTRIES, Log, Note, Rejected, optional_moment, read_cells
 from .site_tree import check_unique, misfit, optional_text, read_tree
 
 _MAX_CELLS = 5_000_000

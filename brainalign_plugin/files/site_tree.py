@@ -15,8 +15,7 @@ from typing import Any
 from ..data.tree import Benchmark, BenchmarkTree, BenchmarkVersion
 from ..errors import SnapshotError
 from .json_text import shown, storable
-from .rejected import Log, Note
-from .site_cells import MAX_VERSION, optional_moment, read_version
+from .site_cells import MAX_VERSION, Log, Note, optional_moment, read_version
 
 # Entries of each model by type id.
 Scores = Sequence[Mapping[str, Any]]

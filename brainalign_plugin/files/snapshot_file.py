@@ -12,9 +12,9 @@ import hashlib
 import json
 import warnings
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -188,25 +188,18 @@ def _content(
             [model.id, model.name, _micros(model.submitted_at), model.published_rank]
             for model in (snapshot.models[i] for i in rows)
         ],
-        "benchmarks": [_benchmark_row(node) for node in snapshot.tree.nodes],
-        "states": ["".join(_LETTERS[s] for s in snapshot.states[i].tolist()) for i in rows],
-        "scores": [_numbers(snapshot.scores[i]) for i in rows],
-        "errors": [_numbers(snapshot.errors[i]) for i in rows],
-        "scored_at": [_times(snapshot.scored_at[i]) for i in rows],
+        "benchmarks": [
+            {field.name: getattr(node, field.name) for field in fields(node)} | {"versions": version_rows(node)}
+            for node in snapshot.tree.nodes
+        ],
+        **{name: [encode(getattr(snapshot, name)[i]) for i in rows] for name, encode in _ENCODERS.items()},
         "superseded": {
             "model": [snapshot.models[i].id for i in old.row.tolist()],
             "benchmark": old.column.tolist(),
             "version": old.version.tolist(),
-            "states": "".join(_LETTERS[s] for s in old.states.tolist()),
-            "scores": _numbers(old.scores),
-            "errors": _numbers(old.errors),
-            "scored_at": _times(old.scored_at),
+            **{name: encode(getattr(old, name)) for name, encode in _ENCODERS.items()},
         },
     }
-
-
-def _benchmark_row(node: Benchmark) -> dict[str, Any]:
-    return {field.name: getattr(node, field.name) for field in fields(node)} | {"versions": version_rows(node)}
 
 
 def version_rows(node: Benchmark) -> list[list[Any]]:
@@ -260,19 +253,22 @@ def _lines(document: dict[str, Any], name: str, shape: tuple[int, int]) -> list[
     return lines
 
 
-def _numbers(values: npt.NDArray[np.float64]) -> list[Any]:
-    return _plain(values, np.isnan(values))
+def _letters(states: npt.NDArray[np.int8]) -> str:
+    return "".join(_LETTERS[s] for s in states.tolist())
 
 
-def _times(values: npt.NDArray[np.datetime64]) -> list[Any]:
-    return _plain(values.astype(np.int64), np.isnat(values))
-
-
-def _plain(values: npt.NDArray[Any], missing: npt.NDArray[np.bool_]) -> list[Any]:
-    """Return numbers of Python, None where they are missing."""
-    found = values.astype(object)
+def _plain(values: npt.NDArray[Any]) -> list[Any]:
+    """Return numbers of Python, times as microseconds, None where they are missing."""
+    missing = np.isnan(values)
+    found = (values.astype(np.int64) if values.dtype.kind == "M" else values).astype(object)
     found[missing] = None
     return list(found)
+
+
+_ENCODERS: Mapping[str, Callable[[npt.NDArray[Any]], Any]] = {
+    "states": _letters,
+    **dict.fromkeys(("scores", "errors", "scored_at"), _plain),
+}
 
 
 def _time_array(values: list[int | None]) -> npt.NDArray[np.datetime64]:
@@ -285,8 +281,7 @@ def _time_array(values: list[int | None]) -> npt.NDArray[np.datetime64]:
 def _micros(moment: datetime | None) -> int | None:
     if moment is None:
         return None
-    delta = moment - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def _moment(micros: int | None) -> datetime | None:

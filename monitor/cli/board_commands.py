@@ -236,8 +236,7 @@ def metadata(
 ) -> None:
     """List what sources say of a board's benchmarks, and where they contradict."""
     from brainalign_plugin.certainty.record import metadata_json
-    from brainalign_plugin.files.metadata import absent, described
-    from brainalign_plugin.files.metadata_file import page, read_metadata
+    from brainalign_plugin.files.metadata import absent, described, page, read_metadata
 
     from ..base.files import write_atomically
     from ..operations.pull import find_snapshot

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from brainalign_plugin.certainty.external import External, Joined
     from brainalign_plugin.certainty.families import Families
     from brainalign_plugin.certainty.good_models import GoodAgreement
-    from brainalign_plugin.files.rejected import Rejected
+    from brainalign_plugin.files.site_cells import Rejected
 
     from ..operations.pull import Fetched
     from ..store import SnapshotInfo

@@ -168,7 +168,7 @@ class Settings(BaseSettings):
         """The sources of metadata, read anew; InputError if one cannot be read."""
         if not self.metadata:
             return ()
-        from brainalign_plugin.files.metadata_file import INSTALLED, read_metadata
+        from brainalign_plugin.files.metadata import INSTALLED, read_metadata
 
         paths = (one if one == INSTALLED else self.home / Path(one).expanduser() for one in self.metadata)
         return tuple(read_metadata(path) for path in paths)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from brainalign_plugin.certainty.validity import Validity
     from brainalign_plugin.data.snapshot import Snapshot
     from brainalign_plugin.files.reference import Reference
-    from brainalign_plugin.files.rejected import Rejected
+    from brainalign_plugin.files.site_cells import Rejected
 
     from ..config.settings import Settings
     from ..history.series import Chronicle, Since

@@ -14,7 +14,7 @@ from brainalign_plugin.certainty.bootstrap import Interval, draw_counts
 from brainalign_plugin.certainty.figures import Panel, headline, largest_benchmarks, panels
 from brainalign_plugin.certainty.good_models import HALF, GoodAgreement, agreement_curve
 from brainalign_plugin.certainty.validity import Validity
-from brainalign_plugin.files.rejected import Rejected
+from brainalign_plugin.files.site_cells import Rejected
 from brainalign_plugin.text import BRAIN_SCORE, distinct_names
 
 from ..history.series import Chronicle, Since

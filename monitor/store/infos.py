@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from brainalign_plugin.files.rejected import Rejected
+from brainalign_plugin.files.site_cells import Rejected
 
 from ..base.errors import StoreError
 from . import schema

@@ -14,7 +14,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from brainalign_plugin.data.snapshot import Snapshot
-from brainalign_plugin.files.rejected import Rejected
+from brainalign_plugin.files.site_cells import Rejected
 from brainalign_plugin.files.snapshot_file import content_digest
 
 from ..base.errors import StoreError

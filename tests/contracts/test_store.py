@@ -23,7 +23,7 @@ from brainalign_plugin.data.board import Model
 from brainalign_plugin.data.cells import SupersededCells
 from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.data.tree import BenchmarkTree
-from brainalign_plugin.files.rejected import Rejected
+from brainalign_plugin.files.site_cells import Rejected
 from brainalign_plugin.files.snapshot_file import content_digest, snapshot_bytes
 from brainalign_plugin.text import masked_address
 from tests.boards import LAST_DAY, SCORED, as_time, day, reordered, small_tree, snapshot_of, tree_of

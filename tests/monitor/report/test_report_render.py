@@ -23,7 +23,7 @@ from brainalign_monitor.rendering import render_report, vega, write_report
 from brainalign_monitor.rendering.page import _inline, embedded_json
 from brainalign_monitor.rendering.vega import vega_runtime
 from brainalign_plugin.analysis import analyse
-from brainalign_plugin.files.rejected import Rejected
+from brainalign_plugin.files.site_cells import Rejected
 from tests.boards import small_tree, snapshot_of
 from tests.conftest import ROOT
 from tests.hostile import HOSTILE_NAMES

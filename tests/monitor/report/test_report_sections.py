@@ -16,7 +16,7 @@ from brainalign_monitor.report.records import Section
 from brainalign_monitor.report.trust import COVERAGE
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.data.snapshot import Snapshot
-from brainalign_plugin.files.rejected import Rejected
+from brainalign_plugin.files.site_cells import Rejected
 from brainalign_plugin.text import UNKNOWN
 from tests.boards import small_tree, snapshot_of
 from tests.conftest import ROOT

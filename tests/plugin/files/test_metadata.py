@@ -9,8 +9,17 @@ from pathlib import Path
 import pytest
 
 from brainalign_plugin.errors import InputError
-from brainalign_plugin.files.metadata import FIELDS, METRICS, PAPERS, Metadata, absent, described
-from brainalign_plugin.files.metadata_file import page, read_metadata, table
+from brainalign_plugin.files.metadata import (
+    FIELDS,
+    METRICS,
+    PAPERS,
+    Metadata,
+    absent,
+    described,
+    page,
+    read_metadata,
+    table,
+)
 from tests.boards import snapshot_of, tree_of
 
 V1, V2, EDGE = "FreemanZiemba2013.V1-pls", "FreemanZiemba2013.V2-pls", "Geirhos2021edge-error_consistency"

@@ -33,7 +33,7 @@ def home(tmp_path):
 
 @pytest.fixture
 def gathered(home):
-    from brainalign_plugin.brainscore.scores import gather
+    from brainalign_plugin.brainscore.benchmark import gather
     from brainalign_plugin.brainscore.settings import Settings
 
     def go(candidate=None, reference=None, **settings):
