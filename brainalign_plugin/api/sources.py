@@ -124,12 +124,8 @@ def _of_export(text: str, plugins: bytes, name: str, sha256: str) -> Snapshot:
     except ValueError as cause:
         raise SnapshotError(f"{name} cannot be read as a CSV export of the site: {cause}") from cause
     if notes or rejected:
-        first = (*notes, *rejected)[0]
-        warnings.warn(
-            f"{name} was not read whole ({len(notes) + len(rejected)} notes), first {first.benchmark!r} of model "
-            f"{first.model_id} with {first.value!r}: {first.reason}",
-            stacklevel=3,
-        )
+        found = (*notes, *rejected)
+        warnings.warn(f"{name} was not read whole ({len(found)} notes), first {found[0]}", stacklevel=3)
     return snapshot
 
 

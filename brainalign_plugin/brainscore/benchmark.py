@@ -66,20 +66,9 @@ def _storable(value: Any) -> str | int | float:
 class MetaBenchmark(BenchmarkBase):  # type: ignore[misc]  # Brain-Score has no types
     """The share of a reference board's models that a candidate is above under one aggregation scheme.
 
-    Parameters
-    ----------
-    identifier : str
-        Author and year, a hyphen, and the scheme in lower case.
-    domain : str
-        ``vision`` or ``language``.
-    reference : Path, optional
-        File of the reference that it is made with; chosen by the settings if None.
-    settings : Settings, optional
-        From the environment, as it is when the benchmark is called, if None.
-    say : callable
-        Called with each line of progress while constituents are run.
-    now : callable
-        The clock, for the times of saved results.
+    The identifier is author and year, a hyphen, and the scheme in lower case. Without settings those of the environment
+    count, as it is when the benchmark is called; they choose the reference if no file is given. ``say`` is called with
+    each line of progress while constituents are run, and ``now`` is the clock for the times of saved results.
     """
 
     def __init__(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, column, create_engine, make_url, or_, select, table
@@ -23,8 +22,6 @@ _SCORE = table(
     "brainscore_score",
     *map(column, ("id", "benchmark_id", "model_id", "score_raw", "score_ceiled", "error", "comment", "end_timestamp")),
 )
-# Databases limit the length of an IN clause.
-_AT_ONCE = 500
 
 
 def read_database(address: str, wanted: str, versions: Mapping[str, int]) -> dict[str, Cell] | None:
@@ -42,7 +39,7 @@ def read_database(address: str, wanted: str, versions: Mapping[str, int]) -> dic
                 model = _model(connection, wanted, f"the database {shown}")
                 if model is None:
                     return None
-                rows = _rows(connection, model.id, list(versions))
+                return _cells(connection, model.id, versions, f"database {shown} (model {model.id})")
         finally:
             engine.dispose()
     except (SQLAlchemyError, ImportError) as cause:
@@ -50,7 +47,6 @@ def read_database(address: str, wanted: str, versions: Mapping[str, int]) -> dic
         raise CandidateError(
             f"cannot read the Brain-Score database {shown}: {reason}; check BRAINALIGN_DATABASE"
         ) from cause
-    return _cells(rows, versions, f"database {shown} (model {model.id})")
 
 
 def _url(address: str) -> URL:
@@ -106,32 +102,24 @@ def row_value(
     return float(number)
 
 
-def _rows(connection: Connection, model: int, benchmarks: Sequence[str]) -> list[tuple[Any, ...]]:
-    found: list[tuple[Any, ...]] = []
+def _cells(connection: Connection, model: int, versions: Mapping[str, int], origin: str) -> dict[str, Cell]:
+    query = (
+        select(_INSTANCE.c.benchmark_type_id, _INSTANCE.c.version, _SCORE)
+        .select_from(_SCORE.join(_INSTANCE, _SCORE.c.benchmark_id == _INSTANCE.c.id))
+        .where(_SCORE.c.model_id == model)
+        .order_by(_SCORE.c.id)
+    )
     is_sqlite = connection.dialect.name == "sqlite"
-    for start in range(0, len(benchmarks), _AT_ONCE):
-        query = (
-            select(_INSTANCE.c.benchmark_type_id, _INSTANCE.c.version, _SCORE)
-            .select_from(_SCORE.join(_INSTANCE, _SCORE.c.benchmark_id == _INSTANCE.c.id))
-            .where(_SCORE.c.model_id == model)
-            .where(_INSTANCE.c.benchmark_type_id.in_(benchmarks[start : start + _AT_ONCE]))
-            .order_by(_SCORE.c.id)
-        )
-        for row in connection.execute(query):
-            raw, ceiled = (_number(value) for value in (row.score_raw, row.score_ceiled))
-            ended = row.end_timestamp is not None
-            value = row_value(raw, ceiled, row.comment, ended=ended, is_sqlite=is_sqlite)
-            found.append((row.benchmark_type_id, row.version, value, raw, row.error))
-    return found
-
-
-def _cells(rows: Sequence[tuple[Any, ...]], versions: Mapping[str, int], origin: str) -> dict[str, Cell]:
     best: dict[str, tuple[tuple[bool, int, float], Cell]] = {}
-    for benchmark, version, value, raw, given in rows:
+    for row in connection.execute(query):
+        benchmark, version = row.benchmark_type_id, row.version
+        if benchmark not in versions:
+            continue
+        raw, ceiled = _number(row.score_raw), _number(row.score_ceiled)
+        value = row_value(raw, ceiled, row.comment, ended=row.end_timestamp is not None, is_sqlite=is_sqlite)
         if value is None:
             continue
-        failed = not math.isfinite(value)
-        error = _number(given)
+        failed, error = not math.isfinite(value), _number(row.error)
         cell = Cell(
             math.nan if failed else value,
             math.nan if error is None or not math.isfinite(error) else abs(error),

@@ -12,6 +12,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
@@ -115,12 +116,10 @@ def results_of(folder: Path, model: str) -> Results:
 
 def _records(lines: Sequence[bytes]) -> Iterator[dict[str, Any]]:
     for line in lines:
-        try:
+        with suppress(ValueError):  # incomplete, or empty
             record = json.loads(line)
-        except ValueError:
-            continue  # incomplete, or empty
-        if isinstance(record, dict):
-            yield record
+            if isinstance(record, dict):
+                yield record
 
 
 def _sync_folder(folder: Path) -> None:
@@ -276,18 +275,12 @@ def _reset(candidate: Any, domain: str, state: Mapping[str, Any], say: Callable[
 
 
 def _result(score: Any) -> dict[str, Any]:
-    value = _scalar(score.sel(aggregation="center") if "aggregation" in getattr(score, "dims", ()) else score)
+    parts = "aggregation" in getattr(score, "dims", ())
+    value = _scalar(score.sel(aggregation="center") if parts else score)
     if not math.isfinite(value):
         return {"state": "FAILED", "score": None, "error": None, "reason": f"the score is {value}"}
-    error = abs(_error(score))
+    error = abs(_scalar(score.sel(aggregation="error") if parts else getattr(score, "attrs", {}).get("error")))
     return {"state": "SCORED", "score": value, "error": error if math.isfinite(error) else None}
-
-
-def _error(score: Any) -> float:
-    if "aggregation" in getattr(score, "dims", ()):
-        return _scalar(score.sel(aggregation="error"))
-    given = getattr(score, "attrs", {}).get("error")
-    return _scalar(given) if given is not None and np.size(given) == 1 else math.nan
 
 
 def _scalar(value: Any) -> float:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import platformdirs
 
@@ -68,32 +68,28 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
     Raises CandidateError if a value is wrong, or a variable is a near miss of one of these.
     """
     _refuse_misspelt(environment)
-    given = {name: text for name in VARIABLES if (text := environment.get(name, "").strip())}
+    given: dict[str, Any] = {}
+    for field, variable in zip(fields(Settings), VARIABLES, strict=True):
+        if text := environment.get(variable, "").strip():
+            given[field.name] = _READERS[field.name](variable, text) if field.name in _READERS else text
+    return Settings(**{"home": Path(platformdirs.user_data_dir("brainalign"))} | given)
 
-    def path(name: str) -> Path | None:
-        text = given.get(f"{PREFIX}{name}")
-        try:
-            return None if text is None else Path(text).expanduser().absolute()
-        except RuntimeError as cause:
-            raise CandidateError(f"{PREFIX}{name} is {text!r}: no such user; give the whole path") from cause
 
-    share = given.get(f"{PREFIX}MIN_CONSTITUENTS")
+def _path(variable: str, text: str) -> Path:
     try:
-        min_constituents = 0.0 if share is None else float(share)
+        return Path(text).expanduser().absolute()
+    except RuntimeError as cause:
+        raise CandidateError(f"{variable} is {text!r}: no such user; give the whole path") from cause
+
+
+def _share(variable: str, text: str) -> float:
+    try:
+        return float(text)
     except ValueError as cause:
-        raise CandidateError(f"{PREFIX}MIN_CONSTITUENTS is {share!r}; give a number from 0 to 1") from cause
-    return Settings(
-        home=path("HOME") or Path(platformdirs.user_data_dir("brainalign")),
-        reference=given.get(f"{PREFIX}REFERENCE", ""),
-        scores=path("SCORES"),
-        snapshot=path("SNAPSHOT"),
-        database=given.get(f"{PREFIX}DATABASE", ""),
-        model=given.get(f"{PREFIX}MODEL", ""),
-        run=given.get(f"{PREFIX}RUN", "no"),  # type: ignore[arg-type]  # checked by Settings
-        results=path("RESULTS"),
-        min_constituents=min_constituents,
-        leave_out=given.get(f"{PREFIX}LEAVE_OUT", ""),
-    )
+        raise CandidateError(f"{variable} is {text!r}; give a number from 0 to 1") from cause
+
+
+_READERS = {"home": _path, "scores": _path, "snapshot": _path, "results": _path, "min_constituents": _share}
 
 
 def _refuse_misspelt(environment: Mapping[str, str]) -> None:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from .snapshot import Snapshot
 
 
+_CELL_DTYPES = {"scores": float, "states": np.int8, "errors": float}
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """A model on the leaderboard. The id is the key: names repeat."""
@@ -80,7 +83,7 @@ class Board:
 
     def __post_init__(self) -> None:
         shape = (len(self.models), len(self.leaves))
-        for name, dtype in (("scores", float), ("states", np.int8), ("errors", float)):
+        for name, dtype in _CELL_DTYPES.items():
             array = frozen(getattr(self, name), dtype)
             if array.shape != shape:
                 raise BoardError(
@@ -331,10 +334,8 @@ class Board:
             models=tuple(self.models[i] for i in r),
             tree=self.tree if columns is None else self.tree.pruned(leaves),
             leaves=leaves,
-            scores=self.scores[np.ix_(r, c)],
-            states=self.states[np.ix_(r, c)],
-            errors=self.errors[np.ix_(r, c)],
             snapshot=None,
+            **{name: getattr(self, name)[np.ix_(r, c)] for name in _CELL_DTYPES},
         )
 
     def scores_on(self, leaves: Sequence[str]) -> FloatArray:
@@ -354,10 +355,8 @@ class Board:
             self,
             tree=BenchmarkTree(tuple(nodes)),
             leaves=tuple(name for leaf in self.leaves for name in (leaf, *copies.get(leaf, ()))),
-            scores=self.scores[:, columns],
-            states=self.states[:, columns],
-            errors=self.errors[:, columns],
             snapshot=None,
+            **{name: getattr(self, name)[:, columns] for name in _CELL_DTYPES},
         )
 
     def node_scores(self) -> FloatArray:

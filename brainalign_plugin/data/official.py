@@ -10,6 +10,7 @@ from enum import IntEnum
 import numpy as np
 
 from ..arrays import FloatArray, StateArray
+from ..scales import competition_ranks
 from ..text import brief
 from .tree import BenchmarkTree, node_means
 
@@ -80,17 +81,15 @@ def official_ranks(scores: FloatArray, states: StateArray) -> tuple[int | None, 
     The score in three decimals is rounded half up to two, by its decimal digits, ties share the better rank, FAILED
     comes last and NEVER has no rank.
     """
-    cent = Decimal("0.01")
-    keys: list[Decimal | None] = []
-    for value, state in zip(scores.tolist(), states.tolist(), strict=True):
-        if state == CellState.SCORED:
-            keys.append(Decimal(f"{value:.3f}").quantize(cent, rounding=ROUND_HALF_UP))
-        else:
-            keys.append(Decimal("-Infinity") if state == CellState.FAILED else None)
-    better: dict[Decimal, int] = {}
-    for place, key in enumerate(sorted((k for k in keys if k is not None), reverse=True), start=1):
-        better.setdefault(key, place)
-    return tuple(None if key is None else better[key] for key in keys)
+    known, scored = states != CellState.NEVER, states == CellState.SCORED
+    cents = np.full(len(scores), -np.inf)
+    cents[scored] = [
+        float(Decimal(f"{value:.3f}").quantize(Decimal("0.01"), rounding=ROUND_HALF_UP))
+        for value in scores[scored].tolist()
+    ]
+    ranks = np.full(len(scores), None, dtype=object)
+    ranks[known] = competition_ranks(cents[known]).tolist()
+    return tuple(ranks)
 
 
 def official_board(
@@ -122,7 +121,7 @@ def official_board(
     agree = np.abs(scores[:, column] - means[:, column]) <= rounding + _BINARY
     ranked = np.where(has_published & agree, scores[:, column], means[:, column])
     ranks = official_ranks(ranked, known[:, column])
-    compared = [pair for pair in zip(published_ranks, ranks, strict=False) if pair[0] is not None]
+    compared = [one != other for one, other in zip(published_ranks, ranks, strict=False) if one is not None]
     differences: dict[str, float | None] = {node.type_id: None for node in tree.nodes if not node.is_leaf}
     mismatches = 0
     if has_published:
@@ -138,7 +137,7 @@ def official_board(
         scores=means,
         states=known,
         ranks=ranks,
-        rank_differences=sum(one != other for one, other in compared) if compared else None,
+        rank_differences=sum(compared) if compared else None,
         root=root,
         max_abs_diff=differences,
         state_mismatches=mismatches,

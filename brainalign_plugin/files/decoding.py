@@ -105,11 +105,9 @@ def binary_kind(data: bytes) -> str:
 
 def _is_unmarked_utf16(data: bytes) -> bool:
     """Return whether nearly every other byte is zero, as in UTF-16 of Latin letters."""
-    even, odd = data[:_LOOKED_AT:2], data[1:_LOOKED_AT:2]
-    if len(odd) < 2:
-        return False
-    zeros = sorted((even.count(0) / len(even), odd.count(0) / len(odd)))
-    return zeros[0] < 0.05 and zeros[1] > 0.7
+    halves = data[:_LOOKED_AT:2], data[1:_LOOKED_AT:2]
+    fewest, most = sorted(half.count(0) / max(len(half), 1) for half in halves)
+    return len(data) > 3 and fewest < 0.05 and most > 0.7
 
 
 def _ansi_text(data: bytes) -> str | None:

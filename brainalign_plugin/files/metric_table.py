@@ -6,13 +6,13 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError, TextError
 from ..text import visible
-from .csv_table import Row, decimal_point, read_table
+from .csv_table import Row, Table, decimal_point, read_table
 from .decoding import decode
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def read_metrics(path: Path, aliases: Mapping[str, str] | None = None) -> Metric
 
     `aliases`: ids by name, for lines without an id.
     """
-    return _aliased(_parsed(*_text(path)), aliases or {})
+    return _parsed(*_text(path), aliases or {})
 
 
 def read_aliases(path: Path) -> dict[str, str]:
@@ -64,10 +64,7 @@ def read_aliases(path: Path) -> dict[str, str]:
     Raises InputError if the file cannot be read, lacks a column or a value, or gives a name two ids.
     """
     text, name = _text(path)
-    try:
-        table = read_table(text)
-    except ValueError as cause:
-        raise _unreadable(name, cause) from cause
+    table = _table(text, name)
     titles = [field.text.strip().lower() for field in table.header.fields]
     if "id" not in titles or not set(_NAMES) & set(titles):
         raise InputError(f"the aliases {name} have the columns {', '.join(titles)}; give them 'model' and 'id'")
@@ -101,18 +98,18 @@ def metrics_of(frame: pd.DataFrame, aliases: Mapping[str, str] | None = None) ->
     """Take metrics from a table with the columns of `read_metrics`, or with ids (whole numbers) or names as index."""
     if not {str(column).lower() for column in frame.columns} & {"id", *_NAMES}:
         frame = frame.rename_axis("id" if frame.index.inferred_type == "integer" else "model").reset_index()
-    return _aliased(_parsed(frame.to_csv(index=False), "of the table"), aliases or {})
+    return _parsed(frame.to_csv(index=False), "of the table", aliases or {})
 
 
-def _aliased(table: MetricTable, aliases: Mapping[str, str]) -> MetricTable:
-    return replace(table, rows=tuple(replace(row, id=row.id or aliases.get(row.name, "")) for row in table.rows))
-
-
-def _parsed(text: str, name: str) -> MetricTable:
+def _table(text: str, name: str) -> Table:
     try:
-        table = read_table(text)
+        return read_table(text)
     except ValueError as cause:
         raise _unreadable(name, cause) from cause
+
+
+def _parsed(text: str, name: str, aliases: Mapping[str, str]) -> MetricTable:
+    table = _table(text, name)
     titles = [visible(field.text, _LONGEST) if field.text.strip() else "" for field in table.header.fields]
     lower = [title.lower() for title in titles]
     places = [next((lower.index(word) for word in words if word in lower), None) for words in (("id",), _NAMES)]
@@ -131,7 +128,7 @@ def _parsed(text: str, name: str) -> MetricTable:
         cells = [field.text.strip() for field in row.fields] + [""] * (len(titles) - len(row.fields))
         model, known = ("" if place is None else cells[place] for place in places)
         values = tuple(_value(cells[k], row, titles[k], notes) for k in columns)
-        rows.append(MetricRow(row.line, model, known, values))
+        rows.append(MetricRow(row.line, model or aliases.get(known, ""), known, values))
     return MetricTable(metrics, tuple(rows), tuple(notes))
 
 

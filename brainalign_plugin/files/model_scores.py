@@ -18,7 +18,7 @@ from ..data.official import CellState
 from ..data.snapshot import Snapshot
 from ..errors import CandidateError, TextError
 from ..text import first_few
-from .csv_table import Row, Table, decimal_point, read_table
+from .csv_table import decimal_point, read_table
 from .decoding import decode
 
 COLUMNS = ("benchmark", "score", "error", "version")
@@ -163,23 +163,22 @@ def cells_from(scores: Mapping[str, Any], name: str = "the scores") -> dict[str,
             plain_name, version = _identifier({"benchmark": benchmark, "version": value.version}, name)
             given[plain_name] = value if version is None else replace(value, version=version)
             continue
-        if isinstance(value, np.generic):
-            value = value.item()  # noqa: PLW2901 (numbers of numpy are numbers)
-        if isinstance(value, float) and math.isnan(value):
-            value = None  # noqa: PLW2901 (as in a table, a benchmark that was not run)
-        plain.append((f"an entry of {name}", {"benchmark": benchmark, "score": value}))
+        # Numbers of numpy are numbers, and NaN is a benchmark that was not run, as in a table.
+        number = value.item() if isinstance(value, np.generic) else value
+        score = None if isinstance(number, float) and math.isnan(number) else number
+        plain.append((f"an entry of {name}", {"benchmark": benchmark, "score": score}))
     found = _cells(plain, name)
     return found | {benchmark: cell for benchmark, cell in given.items() if cell.state != CellState.NEVER}
 
 
 def _csv_rows(text: str, name: str, unread: set[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if not text.strip():
+        raise CandidateError(f"{name} is empty; its first line is to be the header {_HEADER}")
     try:
-        table = read_table(text) if text.strip() else Table((), Row(1, ()), ())
+        table = read_table(text)
     except ValueError as cause:
         raise CandidateError(f"{name} is not CSV: {cause}") from cause
     header = [field.text.strip().lower() for field in table.header.fields]
-    if not header:
-        raise CandidateError(f"{name} is empty; its first line is to be the header {_HEADER}")
     _check_columns(header, name, unread)
     for row in table.rows:
         where = f"line {row.line} of {name}"
@@ -251,14 +250,12 @@ def _cells(rows: Iterable[tuple[str, Mapping[str, Any]]], name: str) -> dict[str
     seen: dict[str, str] = {}
     for where, row in rows:
         benchmark, version = _identifier(row, where)
-        if version is not None:
-            row = {**row, "version": version}  # noqa: PLW2901 (the version is part of the row, wherever it stood)
         if benchmark in seen:
             raise CandidateError(
                 f"{where} gives {benchmark[:_SHOWN]!r} again, after {seen[benchmark]}; keep one score a benchmark"
             )
         seen[benchmark] = where
-        cell = _cell(row, f"{where} ({benchmark[:_SHOWN]})", f"scores file {name}")
+        cell = _cell(row, version, f"{where} ({benchmark[:_SHOWN]})", f"scores file {name}")
         if cell is not None:
             found[benchmark] = cell
     return found
@@ -282,12 +279,13 @@ def _identifier(row: Mapping[str, Any], where: str) -> tuple[str, int | None]:
     return named[1], version
 
 
-def _cell(row: Mapping[str, Any], where: str, origin: str) -> Cell | None:
+def _cell(row: Mapping[str, Any], named: int | None, where: str, origin: str) -> Cell | None:
+    """Return the cell of a row, None for NEVER; ``named`` is the version at the end of the benchmark's name."""
     given = row["score"]
     error = _number(row.get("error"), "error", where)
     if error < 0:
         raise CandidateError(f"{where} has the error {error}; an error is a number from 0")
-    version = _version(row.get("version"), where)
+    version = _version(row.get("version"), where) if named is None else named
     if isinstance(given, str | float) and str(given).strip().lower() in _FAILED:
         return Cell(math.nan, error, CellState.FAILED, origin, version)
     score = _number(given, "score", where)

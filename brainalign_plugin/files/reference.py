@@ -1,8 +1,6 @@
 """Frozen reference boards: norms that do not depend on the board that is scored with them.
 
-A reference is a snapshot with a name and the moment of freezing. Its document wraps the snapshot's own:
-``{"format": "brainalign-reference", "version": 1, "name": ..., "frozen_at": ..., "snapshot": {...}}``, and names the
-benchmarks that are ``left_out`` for too few scores. The norms are computed from it, never stored.
+A reference is a snapshot with a name and the moment of freezing; the norms are computed from it, never stored.
 """
 
 from __future__ import annotations
@@ -25,10 +23,9 @@ from ..data.snapshot import Snapshot
 from ..errors import ReferenceBoardError
 from ..scales import rounded
 from ..text import first_few
-from .snapshot_file import snapshot_bytes
+from .snapshot_file import VERSION, snapshot_bytes
 
 FORMAT = "brainalign-reference"
-VERSION = 1
 GIVEN_BOARD = "given-board"
 # For norms at all; those of a new reference need more, because few scores leave a mean and an sd mostly to chance.
 MIN_SCORES, NEW_MIN_SCORES = 2, 30
@@ -228,7 +225,7 @@ class Reference:
 
     def transformed(self, leaf: str, function: Callable[[FloatArray], FloatArray]) -> Reference:
         """Apply a function to all scores on one leaf; the norms of the others stay."""
-        self.norms_of(leaf)
+        self._check_has(leaf)
         column = self.board.leaves.index(leaf)
         scores = np.array(self.board.scores)
         scores[:, column] = function(scores[:, column])
@@ -237,31 +234,23 @@ class Reference:
                 f"the function given for {leaf!r} has no value for a score of the reference {self.name!r}; "
                 "give one that is defined on [0, 1]"
             )
-        return replace(
-            self,
-            board=replace(self.board, scores=scores),
-            variant=f"{self.variant}; {leaf} transformed".removeprefix("; "),
-        )
+        return self._varied(replace(self.board, scores=scores), f"{leaf} transformed")
 
     def with_clone(self, leaf: str, clone: str) -> Reference:
         """Add a copy of a leaf as its sibling, under the type id ``clone``; it has the same norms."""
-        self.norms_of(leaf)
+        self._check_has(leaf)
         if clone in self.board.tree:
             raise ReferenceBoardError(
                 f"the reference {self.name!r} already has {clone!r}; choose another id for the copy"
             )
-        return replace(
-            self,
-            board=self.board.with_copies({leaf: (clone,)}),
-            variant=f"{self.variant}; {clone} copied from {leaf}".removeprefix("; "),
-        )
+        return self._varied(self.board.with_copies({leaf: (clone,)}), f"{clone} copied from {leaf}")
 
-    def norms_of(self, leaf: str) -> LeafNorms:
-        """Return the norms of one leaf. Raises ReferenceBoardError if the reference lacks it."""
-        try:
-            return self.norms[leaf]
-        except KeyError:
-            raise ReferenceBoardError(f"the reference {self.name!r} lacks {leaf!r}; {self._remedy}") from None
+    def _check_has(self, leaf: str) -> None:
+        if leaf not in self.norms:
+            raise ReferenceBoardError(f"the reference {self.name!r} lacks {leaf!r}; {self._remedy}")
+
+    def _varied(self, board: Board, change: str) -> Reference:
+        return replace(self, board=board, variant=f"{self.variant}; {change}".removeprefix("; "))
 
 
 def freeze(snapshot: Snapshot, name: str, at: datetime) -> Reference:

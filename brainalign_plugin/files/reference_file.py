@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 
 from ..errors import InputError, ReferenceBoardError
-from .reference import FORMAT, VERSION, Reference, check_name, document, restore
-from .snapshot_file import snapshot_from_bytes
+from .reference import FORMAT, Reference, check_name, document, restore
+from .snapshot_file import check_format, snapshot_from_bytes
 
 SUFFIX = ".reference.json.gz"
 
@@ -31,15 +31,8 @@ def reference_from_bytes(data: bytes, origin: str = "the data") -> Reference:
         raise ReferenceBoardError(
             f"{origin} is not a reference file ({cause}); write one with write_reference"
         ) from cause
-    if not isinstance(parsed, dict) or parsed.get("format") != FORMAT:
-        raise ReferenceBoardError(
-            f'{origin} is JSON but not a reference file: it has no "format": "{FORMAT}"; write one with write_reference'
-        )
-    if parsed.get("version") != VERSION:
-        raise ReferenceBoardError(
-            f"{origin} has the reference format version {parsed.get('version')!r}; this release reads {VERSION}: "
-            "upgrade brainalign, or freeze the board again"
-        )
+    remedy = "; write one with write_reference"
+    check_format(parsed, FORMAT, origin, ReferenceBoardError, remedy, "freeze the board again")
     try:
         body = json.dumps(parsed["snapshot"]).encode()
         snapshot = snapshot_from_bytes(body, origin=f"the board in {origin}")
@@ -155,8 +148,7 @@ def write_reference(path: Path | str, reference: Reference, replace_existing: bo
 
 def reference_names(folder: Path | str) -> tuple[str, ...]:
     """Return the names of the reference files in a folder, sorted; none if there is no such folder."""
-    names = (path.name.removesuffix(SUFFIX) for path in Path(folder).glob(f"*{SUFFIX}"))
-    return tuple(sorted(names))
+    return tuple(sorted(path.name.removesuffix(SUFFIX) for path in Path(folder).glob(f"*{SUFFIX}")))
 
 
 def list_references(folder: Path | str) -> tuple[tuple[Reference, ...], tuple[ReferenceBoardError, ...]]:

@@ -35,6 +35,9 @@ class Rejected:
     value: str  # Text in the source, shortened
     reason: str  # Reason for the rejection, and for a field the value used instead
 
+    def __str__(self) -> str:
+        return f"{self.benchmark!r} of model {self.model_id} with {self.value!r}: {self.reason}"
+
 
 @dataclass(slots=True)
 class Log:
@@ -51,13 +54,8 @@ class Log:
             if not cell and len(self.fields) >= MOST_ENTRIES:
                 self.fields_left_out += 1
                 return
-            entry = Rejected(
-                model_id=None if model is None else model.id,
-                model="" if model is None else model.name,
-                benchmark=shown(benchmark, 200),
-                value=shown(value),
-                reason=shown(reason, 300),
-            )
+            number, name = (None, "") if model is None else (model.id, model.name)
+            entry = Rejected(number, name, shown(benchmark, 200), shown(value), shown(reason, 300))
             (self.cells if cell else self.fields).append(entry)
 
         return note

@@ -172,14 +172,10 @@ def _leaf_ids(plugins: bytes) -> dict[str, tuple[str, int]]:
     for row in read_table(text).rows if text.strip() else ():
         name, kind = [field.text.strip() for field in (*row.fields, Field(""))[:2]]
         if kind == "benchmark" and (named := _VERSIONED.fullmatch(name)):
-            found[_short_name(named[1])] = (named[1], int(named[2]))
+            # The prefix of a lab, which has no capital letter, is no part of the short name.
+            lab, dot, rest = named[1].partition(".")
+            found[rest if dot and lab == lab.lower() else named[1]] = named[1], int(named[2])
     return found
-
-
-def _short_name(type_id: str) -> str:
-    """Return a name without the prefix of a lab, which has no capital letter."""
-    lab, dot, rest = type_id.partition(".")
-    return rest if dot and lab == lab.lower() else type_id
 
 
 def _board(text: str) -> _Board:

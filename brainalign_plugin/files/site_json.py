@@ -129,8 +129,7 @@ def _as_of_time(stated: Any, scored_at: TimeArray, received_at: datetime | None,
     if stated is not None and not isinstance(stated, dict):
         note(stated, "datetime_range is not an object; it is unknown")
         stated = None
-    newest = None if stated is None else stated.get("max")
-    found = optional_moment(newest, "datetime_range.max", note)
+    found = optional_moment((stated or {}).get("max"), "datetime_range.max", note)
     if found is not None:
         return found
     if received_at is not None:
@@ -138,7 +137,7 @@ def _as_of_time(stated: Any, scored_at: TimeArray, received_at: datetime | None,
     known = scored_at[~np.isnat(scored_at)]
     if not known.size:
         raise SnapshotError("it states no time, and none of its scores has one; name when it was received")
-    moment: datetime = known.max().astype("datetime64[us]").item()
+    moment: datetime = known.max().item()
     return moment.replace(tzinfo=UTC)
 
 
@@ -157,10 +156,9 @@ def _cells(rows: Sequence[tuple[Model, Mapping[str, Any]]], tree: BenchmarkTree,
         if len(log.cells) > MOST_ENTRIES:
             break
     if len(log.cells) > min(len(found), MOST_ENTRIES):
-        first = log.cells[0]
         raise SnapshotError(
-            f"{len(log.cells)} cells cannot be read against {len(found)} that can, first {first.benchmark!r} of "
-            f"model {first.model_id} with {first.value!r}: {first.reason}; the site may have changed"
+            f"{len(log.cells)} cells cannot be read against {len(found)} that can, first {log.cells[0]}; the site may "
+            "have changed"
         )
     # The fields of a cell are those of the table, in its order.
     return SupersededCells(*map(np.array, zip(*found, strict=True))) if found else no_superseded()

@@ -26,7 +26,7 @@ from ..data.cells import SupersededCells
 from ..data.official import CellState
 from ..data.snapshot import Snapshot
 from ..data.tree import Benchmark, BenchmarkTree, BenchmarkVersion
-from ..errors import SnapshotError
+from ..errors import InputError, SnapshotError
 from .json_text import parse_json
 from .site_json import is_site_json, parse_site_json
 
@@ -96,13 +96,7 @@ def snapshot_from_bytes(data: bytes, origin: str = "the data") -> Snapshot:
         ) from cause
     if is_site_json(document):
         return _site_snapshot(document, data, origin)
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise SnapshotError(f'{origin} is JSON but not a snapshot file: it has no "format": "{FORMAT}"')
-    if document.get("version") != VERSION:
-        raise SnapshotError(
-            f"{origin} has the snapshot format version {document.get('version')!r}; this release reads {VERSION}: "
-            "upgrade brainalign, or export the file again"
-        )
+    check_format(document, FORMAT, origin, SnapshotError, "", "export the file again")
     try:
         return _snapshot(document)
     except SnapshotError as cause:
@@ -111,6 +105,18 @@ def snapshot_from_bytes(data: bytes, origin: str = "the data") -> Snapshot:
         raise SnapshotError(
             f"{origin} is a damaged snapshot file ({type(cause).__name__}: {cause}); export it again"
         ) from cause
+
+
+def check_format(document: Any, expected: str, origin: str, error: type[InputError], remedy: str, again: str) -> None:
+    """Check the format of a document and its version, 1; else raise the error, with the remedies."""
+    kind = expected.removeprefix("brainalign-")
+    if not isinstance(document, dict) or document.get("format") != expected:
+        raise error(f'{origin} is JSON but not a {kind} file: it has no "format": "{expected}"{remedy}')
+    if document.get("version") != VERSION:
+        raise error(
+            f"{origin} has the {kind} format version {document.get('version')!r}; this release reads {VERSION}: "
+            f"upgrade brainalign, or {again}"
+        )
 
 
 def read_snapshot(path: Path | str) -> Snapshot:
@@ -156,12 +162,8 @@ def _site_snapshot(document: Any, data: bytes, origin: str) -> Snapshot:
     except SnapshotError as cause:
         raise type(cause)(f"{origin} cannot be read as the site's JSON: {cause}") from cause
     if rejected:
-        first = rejected[0]
-        warnings.warn(
-            f"{origin} was not read whole: {len(rejected)} of its cells and fields, first {first.benchmark!r} of "
-            f"model {first.model_id} with {first.value!r}: {first.reason}",
-            stacklevel=3,
-        )
+        message = f"{origin} was not read whole: {len(rejected)} of its cells and fields, first {rejected[0]}"
+        warnings.warn(message, stacklevel=3)
     return snapshot
 
 
