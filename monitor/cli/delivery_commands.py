@@ -72,12 +72,8 @@ def _print_run(done: Done, info: SnapshotInfo) -> None:
     for news in done.news:
         say(f"{'note' if news.kind == HELD else 'alert'}: {news.words}")
     drained = done.drained
-    counts = {
-        "queued": done.queued,
-        "sent": drained.sent,
-        "to be tried again": drained.failed + drained.postponed,
-        "given up": drained.given_up,
-    }
+    counts = {"queued": done.queued, "sent": drained.sent}
+    counts |= {"to be tried again": drained.failed + drained.postponed, "given up": drained.given_up}
     if any(counts.values()):
         say("messages: " + ", ".join(f"{count} {what}" for what, count in counts.items() if count))
 
@@ -85,16 +81,15 @@ def _print_run(done: Done, info: SnapshotInfo) -> None:
 def _run_json(done: Done, info: SnapshotInfo) -> dict[str, Any]:
     from ..operations.alerting import news_json
 
+    result, fetched = done.result, done.result.fetched
+    board = {"snapshot": info.id, "domain": info.domain, "as_of": info.as_of_time, "sha256": info.sha256}
     return {
-        "news": done.result.fetched.stored.new,
-        "snapshot": info.id,
-        "domain": info.domain,
-        "as_of": info.as_of_time,
-        "sha256": info.sha256,
-        "rejected": len(done.result.fetched.pull.rejected),
-        "notes": done.result.fetched.notes,
-        "report": done.result.report,
-        "report_written": done.result.wrote_report,
+        "news": fetched.stored.new,
+        **board,
+        "rejected": len(fetched.pull.rejected),
+        "notes": fetched.notes,
+        "report": result.report,
+        "report_written": result.wrote_report,
         "alerts": [news_json(news) for news in done.news],
         "messages": {"queued": done.queued, **asdict(done.drained)},
     }
@@ -143,8 +138,6 @@ def publish(output: SiteFolder = None, *, where: Limits) -> None:
 
 
 _QUEUED_BEFORE = "it was queued before for all who get it; each period has one"
-
-
 Digest = Annotated[
     Literal["weekly", "monthly"] | None,
     typer.Option(help="First queue the digest of the last whole week or month, unless it was queued before."),
@@ -181,23 +174,19 @@ def deliver(digest: Digest = None, dry_run: DryRun = False, *, where: Where, as_
                 drained = send_due(monitor)
         why = "" if new else why
         waiting = store.messages(MessageState.PENDING, limit=_MOST)
-    record = {"no_digest": why or None, "waiting": [_queued_json(one) for one in waiting]}
+    record: dict[str, Any] = {"no_digest": why or None, "waiting": [_queued_json(one) for one in waiting]}
     if drained is None:
-        if as_json:
-            print_json({**record, "new": [_message_json(one) for one in new]})
-        else:
-            _print_waiting(waiting, new, now())
-            _print_no_digest(digest, why)
-        return
+        record["new"] = [_message_json(one) for one in new]
     if as_json:
-        print_json({**asdict(drained), **record})
+        print_json(record if drained is None else asdict(drained) | record)
+    elif drained is None:
+        _print_waiting(waiting, new, now())
     else:
-        say(
-            f"{drained.sent} sent, {drained.failed} to be tried again, {drained.given_up} given up, "
-            f"{len(waiting)} waiting"
-        )
-        _print_no_digest(digest, why)
-    if drained.failed or drained.given_up:
+        counts = f"{drained.sent} sent, {drained.failed} to be tried again, {drained.given_up} given up"
+        say(f"{counts}, {len(waiting)} waiting")
+    if why and not as_json:
+        say(f"no {digest} digest was queued: {why}")
+    if drained is not None and (drained.failed or drained.given_up):
         raise _undelivered(drained, waiting)
 
 
@@ -219,12 +208,6 @@ def _print_waiting(queued: Sequence[Queued], new: Sequence[Message], now: dateti
         tried = f" (tried {counted(one.attempts, 'time')}; {one.last_error})" if one.attempts else ""
         say(f"{when}  {one.message.channel.value} to {one.message.recipient}: {one.message.subject}{tried}")
     say(f"{counted(len(new) + len(queued), 'message')}; nothing was sent")
-
-
-def _print_no_digest(period: str | None, why: str) -> None:
-    """Print why no digest was queued, if there is a reason."""
-    if why:
-        say(f"no {period} digest was queued: {why}")
 
 
 def _message_json(message: Message) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def backfill(
 
     One board a period is stored, marked as reconstructed.
     """
-    from ..operations.backfill import backfill
+    from ..operations.boards import backfill
 
     with opened("latest", to_write=True, **where) as (settings, store), store.exclusive("brainalign backfill"):
         done = backfill(store, settings.domain, every, day_of(first), day_of(last), stage)

@@ -149,12 +149,8 @@ def _spread(function: Callable[..., None]) -> Callable[..., None]:
     groups = {name: kind[1] for name, kind in kinds.items() if kind[:1] == (Choices,)}
     parameters: list[inspect.Parameter] = []
     for name, one in own.parameters.items():
-        group = groups.get(name)
-        parameters += (
-            [one]
-            if group is None
-            else [inspect.Parameter(option, one.kind, default=None, annotation=kind) for option, kind in group.items()]
-        )
+        options = groups.get(name, {}).items()
+        parameters += [one.replace(name=option, default=None, annotation=kind) for option, kind in options] or [one]
 
     @wraps(function)
     def command(**given: Any) -> None:

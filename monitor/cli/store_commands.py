@@ -18,7 +18,7 @@ from .printing import print_json, print_table, say, stage
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
-    from ..operations.remove import Dependents
+    from ..operations.boards import Dependents
     from ..store import SnapshotInfo
     from ..store.backup import BackedUp
     from ..store.pruning import Pruned
@@ -133,7 +133,7 @@ def prune(
     as_json: AsJson = False,
 ) -> None:
     """Delete old snapshots by a policy, and move unused bodies away."""
-    from ..operations.remove import remove_reports, reports_of
+    from ..operations.boards import remove_reports, reports_of
     from ..store import prunable
 
     lock = "brainalign store prune"
@@ -273,7 +273,7 @@ def remove_snapshot(snapshot: Stored, dry_run: DryRemoval = False, *, where: Whe
     Its reports and the boards reconstructed from it are removed too. Its alerts stay; its body stays until
     `brainalign store prune` moves it away.
     """
-    from ..operations.remove import dependents, remove_board
+    from ..operations.boards import dependents, remove_board
 
     with (
         opened(snapshot, to_write=not dry_run, **where) as (settings, store),

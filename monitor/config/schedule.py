@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -20,6 +20,14 @@ _INTERVAL = re.compile(r"every ([1-9][0-9]{0,5}) ?(s|m|h|d|seconds?|minutes?|hou
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+# Fields of a cron line: the least and the largest number of each, and the names of these numbers.
+_FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
+    ("minute", 0, 59, ()),
+    ("hour", 0, 23, ()),
+    ("day", 1, 31, ()),
+    ("month", 1, 12, _MONTHS),
+    ("weekday", 0, 6, _WEEKDAYS),
+)
 _CATCH_UP = re.compile(r"skip|latest|all\(max ([1-9][0-9]{0,2})\)")
 _NEVER = timedelta(days=366 * 9)
 _DAY = timedelta(days=1)
@@ -118,16 +126,10 @@ def _in_utc(day: date, at: time, zone: ZoneInfo) -> datetime:
 
 
 def _read_line(fields: list[str], zone: ZoneInfo, *, twice: bool) -> _Line:
-    minute, hour, day, month, weekday = (field.lower() for field in fields)
-    minutes, hours = _values("minute", minute, 0, 59), _values("hour", hour, 0, 23)
-    return _Line(
-        times=tuple(time(*found) for found in product(sorted(hours), sorted(minutes))),
-        days=_values("day", day, 1, 31),
-        months=_values("month", month, 1, 12, dict(zip(_MONTHS, range(1, 13), strict=True))),
-        weekdays=_values("weekday", weekday, 0, 6, dict(zip(_WEEKDAYS, range(7), strict=True))),
-        zone=zone,
-        twice=twice,
-    )
+    read = zip(_FIELDS, fields, strict=True)
+    minutes, hours, days, months, weekdays = (_values(field.lower(), *kind) for kind, field in read)
+    times = tuple(time(*found) for found in product(sorted(hours), sorted(minutes)))
+    return _Line(times, days, months, weekdays, zone, twice)
 
 
 def read_zone(name: str) -> ZoneInfo:
@@ -138,18 +140,15 @@ def read_zone(name: str) -> ZoneInfo:
         raise ValueError("not a time zone such as UTC or Europe/Berlin") from cause
 
 
-def _values(unit: str, field: str, least: int, most: int, names: dict[str, int] | None = None) -> frozenset[int]:
+def _values(field: str, unit: str, least: int, most: int, names: Sequence[str]) -> frozenset[int]:
     """Return the numbers that a field of cron means: stars, numbers, names, ranges and steps, divided by commas."""
-    named, week = names or {}, unit == "weekday"
+    named, week = {name: least + i for i, name in enumerate(names)}, unit == "weekday"
 
     def number(word: str) -> int:
         found = named.get(word, int(word) if re.fullmatch("[0-9]{1,2}", word) else -1)
         if not least <= found <= most + week:  # 7 is Sunday too
-            spelled = (
-                f", or {min(named, key=named.__getitem__)} to {max(named, key=named.__getitem__)}" if named else ""
-            )
-            sunday = " (Sunday)" if week else ""
-            raise ValueError(f"{word!r} is no {unit}: {least}{sunday} to {most}{spelled}")
+            spelled = f", or {names[0]} to {names[-1]}" if names else ""
+            raise ValueError(f"{word!r} is no {unit}: {least}{' (Sunday)' if week else ''} to {most}{spelled}")
         return found
 
     values: set[int] = set()

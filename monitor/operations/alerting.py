@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import StoreError
+from ..base.files import fields_of
 from ..history.alerts import AlertEvent, Condition, Observation, On, Rule, Standing, event_in_words, follow
 from ..history.figures import COUNTS
 from ..history.timeline import Timeline
@@ -106,11 +107,11 @@ def evaluate_alerts(timeline: Timeline, rules: Sequence[Rule], state: Mapping[st
             elif standing.active and not was.active:
                 news.append(watch.told(events[-1], reason))
             elif was.active and not standing.active:
-                news.append(_ended_with_rule(rule.name, _definition(rule), reason, newest))
+                news.append(_ended_with_rule(_definition(rule), reason, newest))
         now[rule.name] = {"rule": _definition(rule), "standing": asdict(standing)}
     news += [
-        _ended_with_rule(name, entry["rule"], Reason.REMOVED, newest)
-        for name, entry in known.items()
+        _ended_with_rule(entry["rule"], Reason.REMOVED, newest)
+        for entry in known.values()
         if entry["standing"]["active"]
     ]
     if last is None or newest.as_of_time >= last[0]:
@@ -135,16 +136,11 @@ def news_json(news: AlertNews) -> dict[str, Any]:
         "event": _EVENTS[news.kind],
         "reason": news.reason.value,
         "as_of": news.as_of.isoformat(),
-        "snapshot": news.snapshot,
-        "figure": news.figure,
-        "on": news.on,
-        "condition": news.condition,
-        "bound": news.bound,
+        **fields_of(news, "snapshot", "figure", "on", "condition", "bound"),
         "value": None if seen is None else seen.value,
         "interval": None if seen is None else [seen.low, seen.high],
         "models": None if seen is None else seen.models,
-        "words": news.words,
-        "attribution": news.attribution,
+        **fields_of(news, "words", "attribution"),
     }
 
 
@@ -213,20 +209,8 @@ class _Watch:
         attribution = None
         if before is not None and reason is not Reason.FIRST and self._moved_so(event, before, info):
             attribution = self._timeline.attribution((before, info))["words"][rule.figure]
-        return AlertNews(
-            rule=rule.name,
-            figure=rule.figure,
-            on=rule.on.value,
-            condition=rule.condition.value,
-            fired=event.fired,
-            bound=rule.bound if event.fired else rule.back_at,
-            reason=reason,
-            as_of=info.as_of_time,
-            snapshot=info.id,
-            seen=event.seen,
-            words=event_in_words(event, first=reason is Reason.FIRST),
-            attribution=attribution,
-        )
+        words = event_in_words(event, first=reason is Reason.FIRST)
+        return _news(_definition(rule), event.fired, reason, info, event.seen, words, attribution)
 
     def _moved_so(self, event: AlertEvent, before: SnapshotInfo, info: SnapshotInfo) -> bool:
         """Return whether the figure moved in the direction of the event: else its causes would contradict it.
@@ -272,27 +256,28 @@ def _held(
 
 def _definition(rule: Rule) -> dict[str, Any]:
     """Return a rule without its tests, as JSON holds it."""
-    said = asdict(rule)
-    del said["tests"]
-    return {**said, "on": rule.on.value, "condition": rule.condition.value, "resolve": rule.back_at}
+    fields = {name: value for name, value in asdict(rule).items() if name != "tests"}
+    return {**fields, "on": rule.on.value, "condition": rule.condition.value, "resolve": rule.back_at}
 
 
-def _ended_with_rule(name: str, said: Mapping[str, Any], reason: Reason, newest: SnapshotInfo) -> AlertNews:
+def _ended_with_rule(rule: Mapping[str, Any], reason: Reason, newest: SnapshotInfo) -> AlertNews:
     how = "its rule was removed" if reason is Reason.REMOVED else "its rule was changed and does not hold now"
-    return AlertNews(
-        rule=name,
-        figure=said["figure"],
-        on=said["on"],
-        condition=said["condition"],
-        fired=False,
-        bound=said["resolve"],
-        reason=reason,
-        as_of=newest.as_of_time,
-        snapshot=newest.id,
-        seen=None,
-        words=f"{name} resolved: {how}",
-        attribution=None,
-    )
+    return _news(rule, False, reason, newest, None, f"{rule['name']} resolved: {how}", None)
+
+
+def _news(
+    rule: Mapping[str, Any],
+    fired: bool,
+    reason: Reason,
+    info: SnapshotInfo,
+    seen: Observation | None,
+    words: str,
+    attribution: str | None,
+) -> AlertNews:
+    """Return the news about a rule (`_definition`) at a board."""
+    watches = (rule["name"], rule["figure"], rule["on"], rule["condition"])
+    bound = rule["bound" if fired else "resolve"]
+    return AlertNews(*watches, fired, bound, reason, info.as_of_time, info.id, seen, words, attribution)
 
 
 def _read_state(state: Mapping[str, Any] | None, domain: str) -> tuple[dict[str, Any], _Seen | None]:

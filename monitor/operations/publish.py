@@ -9,31 +9,39 @@ from dataclasses import replace
 from importlib.metadata import entry_points, version
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from brainalign_plugin.analysis import analysis_fields
 from brainalign_plugin.certainty.families import families
+from brainalign_plugin.certainty.good_models import good_correlations
 from brainalign_plugin.certainty.new_benchmarks import new_benchmarks
+from brainalign_plugin.certainty.record import analysis_json
+from brainalign_plugin.errors import InputError
 from brainalign_plugin.schemes.registry import GROUP
 from brainalign_plugin.text import BRAIN_SCORE
 
 from ..base.errors import OutputError
+from ..base.files import csv_bytes, json_bytes
 from ..base.progress import Stage, silent
+from ..delivery import pages
 from ..delivery.feed import MOST_ENTRIES, FeedEntry, Topic
 from ..delivery.message_text import change_text, day_text, figures_at
-from ..delivery.pages import ArchivedBoard, SiteView, lines_shown, report_frame, site_files
 from ..delivery.site import CURRENT, Published, Unchanged, publish_site
 from ..history.benchmark_history import benchmark_history
 from ..history.board_reader import BoardReader
 from ..history.figures import figure_text
 from ..history.known_events import FILE_NAME as EVENTS
+from ..history.known_events import events_json, known_events
 from ..history.rank_moves import rank_history
-from ..history.series import BoardChange, History
+from ..history.series import BoardChange, History, history_json
 from ..history.timeline import Timeline
 from ..rendering.history_page import history_page
 from ..rendering.page import embedded_json, page_data
 from ..rendering.sharing import chart_assets, share_assets
 from ..report.agreement import agreement_answer
-from ..report.average_page import average_page
+from ..report.average_page import average_page, board_record
 from ..report.benchmark_board import BenchmarkBoard
 from ..report.benchmark_page import benchmark_pages
 from ..report.compare_page import compare_page
@@ -47,7 +55,6 @@ from ..report.over_time import time_chart
 from ..report.records import Figure, Page
 from . import reporting
 from .kept_alerts import active_alerts, told_alerts
-from .site_data import data_files, scheme_ranks
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -56,6 +63,24 @@ if TYPE_CHECKING:
 # Of the intervals of verdicts on new benchmarks.
 _ARRIVAL_RESAMPLES = 200
 _PACKAGES = ("brainalign_plugin", "brainalign_monitor", "brainalign_monitor.templates")
+# Data files, at addresses that stay, and their contents.
+_DATA = {
+    "latest/analysis.json": "the analysis of the newest board: the record of brainalign analyze --json",
+    "latest/models.csv": "every model of the newest board: official score and rank, rank under each scheme",
+    "latest/pairs.csv": (
+        "every pair of benchmarks: Spearman’s ρ on the poster’s board, among good models, over all that have both"
+    ),
+    "latest/board.json": (
+        "every score under the average: a number, X for a failed run, null for none; with regions and papers"
+    ),
+    "latest/models.json": "id, name, and ranks in words of every model, the best official rank first",
+    "latest/history.json": (
+        "the headline figures over time, with intervals and causes: the record of brainalign history --json"
+    ),
+    "latest/history.csv": "the headline figures over time, one line per board",
+    "latest/archive.csv": "the observed boards",
+}
+_PAIR = ("first", "second", "rho", "rho_good_models", "rho_pairwise", "models_pairwise")
 
 
 def publish(
@@ -87,7 +112,7 @@ def is_published(settings: Settings, store: Store, folder: Path) -> bool:
 def _inputs(settings: Settings, store: Store, timeline: Timeline, folder: Path) -> str:
     """Return the hash of all that the site depends on: boards, alerts, files and software."""
     reports = [reporting.report_path(settings, info) for info in timeline.observed]
-    own = [settings.home / EVENTS, settings.references, *map(_package, _PACKAGES)]
+    own = [settings.home / EVENTS, settings.references, *(Path(str(files(name))) for name in _PACKAGES)]
     return settings.cache.key(
         "site",
         str(folder.resolve()),
@@ -99,10 +124,6 @@ def _inputs(settings: Settings, store: Store, timeline: Timeline, folder: Path) 
         {name: version(name) for name in ("numpy", "scipy", "pandas", "jinja2")},
         [f"{one.name} {one.value} {one.dist and one.dist.version}" for one in entry_points(group=GROUP)],
     )
-
-
-def _package(name: str) -> Path:
-    return Path(str(files(name)))
 
 
 def _state(path: Path) -> str:
@@ -118,7 +139,7 @@ class _Reports:
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.cache, self.current = settings.cache, folder / CURRENT
-        self.frame = report_frame(settings.templates_folder)
+        self.frame = pages.report_frame(settings.templates_folder)
         self.read: dict[str, dict[str, str]] = {}  # Hash of each file by name, by key of the report
 
     def files(self, path: Path) -> Mapping[str, bytes | Unchanged]:
@@ -147,9 +168,9 @@ class _Reports:
 
 
 def _files(
-    settings: Settings, view: SiteView, observed: Sequence[SnapshotInfo], reports: _Reports
+    settings: Settings, view: pages.SiteView, observed: Sequence[SnapshotInfo], reports: _Reports
 ) -> Iterator[tuple[str, bytes | Unchanged]]:
-    shared = dict(site_files(view))
+    shared = dict(pages.site_files(view))
     yield from shared.items()
     seen = set(shared)
     paths = [reporting.report_path(settings, info) for info in observed]
@@ -176,10 +197,9 @@ def _report_page(path: Path) -> str:
     return f"reports/{path.name}"
 
 
-def _archived(info: SnapshotInfo, report: str) -> ArchivedBoard:
-    return ArchivedBoard(
-        info.as_of_time, info.seen_at, info.models, info.benchmarks, info.states["SCORED"], info.sha256, report
-    )
+def _archived(info: SnapshotInfo, report: str) -> pages.ArchivedBoard:
+    scored = info.states["SCORED"]
+    return pages.ArchivedBoard(info.as_of_time, info.seen_at, info.models, info.benchmarks, scored, info.sha256, report)
 
 
 def site_view(
@@ -188,12 +208,12 @@ def site_view(
     timeline: Timeline,
     stage: Stage = silent,
     results: reporting.Results | None = None,
-) -> SiteView:
+) -> pages.SiteView:
     """Gather the contents of the site; ``results`` are used if they are of the same boards."""
     newest = timeline.boards[-1]
     if results is None or results.timeline is None or results.timeline.boards != timeline.boards:
-        found = reporting.Found(store.snapshot(newest.id), store.rejected(newest.id), newest)
-        results = reporting.Results(settings, found, timeline)
+        read = reporting.Found(store.snapshot(newest.id), store.rejected(newest.id), newest)
+        results = reporting.Results(settings, read, timeline)
     else:
         timeline = results.timeline
     record = timeline.history
@@ -207,20 +227,17 @@ def site_view(
     entries = {change.later.id: _entry(record, change, told, reports) for change in changes}
     boards = [_archived(info, reports.get(info.id, "")) for info in reversed(observed)]
     intervals = reporting.headline_intervals(results.certainty.bootstrap)
-    figures = [
-        # A board without a neural part has none of its figures.
-        one
-        for one in figures_at(record, newest.id, None if before is None else before.id, intervals)
-        if (one.now, one.before) != (None, None)
-    ]
+    found = figures_at(record, newest.id, None if before is None else before.id, intervals)
+    # A board without a neural part has none of its figures.
+    figures = [one for one in found if (one.now, one.before) != (None, None)]
     drawn = None if results.past is None else history_page(results.past, results.analysis.cleaning.board)
     charts, chart_data = drawn or ((), None)
-    ranks = scheme_ranks(results)
-    board, links, pages = _pages(settings, store, timeline, results, ranks, [one.name for one in figures], stage)
+    ranks = _scheme_ranks(results)
+    board, links, own_pages = _pages(settings, store, timeline, results, ranks, [one.name for one in figures], stage)
     front = None if results.past is None else Figure("front", time_chart(results.past, "mean_rho"), wide=True)
     front_data = page_data([] if front is None else [front])
     searched = [[str(link.id), link.name, link.text, link.page] for link in links]
-    return SiteView(
+    return pages.SiteView(
         domain=settings.domain,
         simulated=newest.simulated,
         address=settings.site_address,
@@ -230,7 +247,7 @@ def site_view(
         benchmarks=newest.benchmarks,
         figures=figures,
         before=None if before is None else before.as_of_time,
-        active=lines_shown(one.words for one in active_alerts(store, settings.domain)),
+        active=pages.lines_shown(one.words for one in active_alerts(store, settings.domain)),
         entries=tuple(entries.values()),
         news=tuple(entries[change.later.id] for change in changes if not change.later.reconstructed),
         boards=boards,
@@ -240,8 +257,8 @@ def site_view(
         history=charts,
         chart_data="" if chart_data is None else embedded_json(chart_data),
         chart_assets=chart_assets(settings.templates_folder, settings.cache),
-        data=data_files(settings, record, results, boards, board, links, ranks),
-        pages=((page, embedded_json({**page_data(page.figures), **page.data})) for page in pages),
+        data=_data_files(settings, record, results, boards, board, links, ranks),
+        pages=((page, embedded_json({**page_data(page.figures), **page.data})) for page in own_pages),
         templates=settings.templates_folder,
     )
 
@@ -266,37 +283,98 @@ def _pages(
         past = benchmark_history(reader, timeline.versions, settings.max_missing)
         found = {one.benchmark: one for one in arrived}
         benchmarks = BenchmarkBoard(board, results.certainty.replicates, past, timeline.history, found)
-    pages: Iterator[Page] = itertools.chain(
+    made: Iterator[Page] = itertools.chain(
         model_pages(board, universe, rank_history(reader, timeline.versions), ranks),
         benchmark_pages(benchmarks),
         [models_page(board, universe), compare_page(board, links), average_page(board), methods_page(figures)],
     )
     if settings.domain not in BRAIN_SCORE:
-        pages = map(reworded_page, pages)
-    return board, links, pages
+        made = map(reworded_page, made)
+    return board, links, made
 
 
 def _entry(record: History, change: BoardChange, told: Sequence[Finding], reports: dict[int, str]) -> FeedEntry:
+    earlier, later = change.earlier, change.later
     topics = [
-        Topic("Alerts", lines_shown(one.words for one in told if one.snapshot_id == change.later.id)),
-        Topic("On the board", lines_shown(change.changelog)),
-        Topic("Causes of the changes", lines_shown(one.sentence for one in change.causes)),
+        Topic("Alerts", pages.lines_shown(one.words for one in told if one.snapshot_id == later.id)),
+        Topic("On the board", pages.lines_shown(change.changelog)),
+        Topic("Causes of the changes", pages.lines_shown(one.sentence for one in change.causes)),
     ]
-    figures = {figure.name: figure for figure in figures_at(record, change.later.id, change.earlier.id)}
+    figures = {figure.name: figure for figure in figures_at(record, later.id, earlier.id)}
     moved = [
         f"{words} {figure_text(name, figures[name].now)} ({change_text(figures[name])})"
         for name, words in (("mean_rho", "mean correlation"), ("models", "complete models"))
         if change_text(figures[name])
     ]
     what = ", ".join(moved) or "no headline figure moved"
-    mark = ", reconstructed" if change.later.reconstructed else ""
-    # A reconstructed board was not seen at its time; the history has it at the moment that it describes.
-    updated = change.later.as_of_time if change.later.reconstructed else change.later.seen_at
+    mark = ", reconstructed" if later.reconstructed else ""
     return FeedEntry(
-        key=f"{change.earlier.digest} {change.later.digest} {change.later.as_of_time.isoformat()}",
-        title=f"Board of {day_text(change.later.as_of_time)}{mark}: {what}",
-        as_of=change.later.as_of_time,
-        updated=updated,
+        key=f"{earlier.digest} {later.digest} {later.as_of_time.isoformat()}",
+        title=f"Board of {day_text(later.as_of_time)}{mark}: {what}",
+        as_of=later.as_of_time,
+        # A reconstructed board was not seen at its time; the history has it at the moment that it describes.
+        updated=later.as_of_time if later.reconstructed else later.seen_at,
         topics=[topic for topic in topics if topic.lines],
-        page=reports.get(change.later.id, ""),
+        page=reports.get(later.id, ""),
     )
+
+
+def _data_files(
+    settings: Settings,
+    record: History,
+    results: reporting.Results,
+    boards: Sequence[pages.ArchivedBoard],
+    board: ModelBoard,
+    links: Sequence[ModelLink],
+    ranks: SchemeRanks,
+) -> tuple[pages.DataFile, ...]:
+    """Return the data files of the site; equal results give equal bytes."""
+    events = known_events(settings.domain, settings.home)
+    of_history = history_json(record) | events_json(events)
+    contents = (
+        json_bytes(analysis_json(results.analysis, found=results.certainty)),
+        csv_bytes(*_models(results, ranks)),
+        csv_bytes(_PAIR, _pairs(results)),
+        json_bytes(board_record(board), indent=None),
+        json_bytes([[link.id, link.name, link.text] for link in links]),
+        json_bytes(of_history),
+        pages.history_csv(record),
+        pages.archive_csv(boards),
+    )
+    return tuple(pages.DataFile(path, words, data) for (path, words), data in zip(_DATA.items(), contents, strict=True))
+
+
+def _pairs(results: reporting.Results) -> list[list[Any]]:
+    found, pairwise = results.analysis.agreement, results.analysis.pairwise
+    tables = (found.rho, good_correlations(results.analysis.cleaning.board), pairwise.rho)
+    rows = []
+    for i, j in zip(*(index.tolist() for index in np.triu_indices(len(found.leaves), k=1)), strict=True):
+        values = (None if np.isnan(rho[i, j]) else float(rho[i, j]) for rho in tables)
+        rows.append([found.leaves[i], found.leaves[j], *values, int(pairwise.overlap[i, j])])
+    return rows
+
+
+def _scheme_ranks(results: reporting.Results) -> SchemeRanks:
+    """Return the ranks on the poster's board under every registered scheme, by its name and the model's id."""
+    from brainalign_plugin.certainty.rank import rank_schemes
+    from brainalign_plugin.ranking.boards import compared_board
+
+    analysis = results.analysis
+    try:
+        board = compared_board(analysis.snapshot, max_missing=analysis.cleaning.max_missing)
+        ranked = rank_schemes(board, results.reference)
+    except InputError:  # too small a board for any scheme
+        ranked = ()
+    return {one.scheme.name: {} if one.ranking is None else one.ranking.by_id() for one in ranked}
+
+
+def _models(results: reporting.Results, ranks: SchemeRanks) -> tuple[list[str], list[list[Any]]]:
+    """Return the header and a row a model: official score and rank, and its rank under every scheme."""
+    analysis, rows = results.analysis, []
+    record = analysis_fields(analysis)
+    for model in analysis.snapshot.models:
+        official = record["official"][str(model.id)]
+        own = [by_id.get(model.id) for by_id in ranks.values()]
+        rows.append([model.id, model.name, official["score"], official["rank"], *own])
+    rows.sort(key=lambda row: (row[3] is None, row[3], row[0]))
+    return ["id", "name", "official_score", "official_rank", *ranks], rows

@@ -96,20 +96,18 @@ def _problems(
     settings: Settings, found: Leaderboard, domains: Sequence[str], alarms: tuple[Alarm, ...], at: datetime
 ) -> Iterator[tuple[str, str]]:
     """Yield what is wrong, in words and as its kind alone."""
-    domain, board, success, last = found.domain, found.board, found.last_success, found.last_pull
-    late = timedelta(hours=settings.health.late_after_hours)
-    words = None
+    domain, success, last = found.domain, found.last_success, found.last_pull
+    late, words = settings.health.late_after_hours, None
     if success is None:
         words = f"no pull of {domain} has succeeded yet: `brainalign run` makes the first"
-    elif at - success.at > late:
+    elif at - success.at > timedelta(hours=late):
         words = (
-            f"the last successful pull of {domain} was at {success.at:%Y-%m-%d %H:%M} UTC, more than "
-            f"{settings.health.late_after_hours:g} hours ago: check that `brainalign serve` or cron runs"
+            f"the last successful pull of {domain} was at {success.at:%Y-%m-%d %H:%M} UTC, more than {late:g} hours "
+            "ago: check that `brainalign serve` or cron runs"
         )
-    if words:
-        yield words, words
-    if board is not None and (stale := stale_problem(board, at, settings.health.stale_after_days)):
-        yield stale, stale
+    for one in (words, stale_problem(found.board, at, settings.health.stale_after_days)):
+        if one:
+            yield one, one
     for alarm in alarms:
         if alarm.raised_at is not None and alarm.name not in map(age_alarm, domains):
             if any(one in alarm.name for one in domains) and domain not in alarm.name:
@@ -136,35 +134,21 @@ def standing_json(found: Standing) -> dict[str, Any]:
         },
         "messages": {state.value: count for state, count in found.messages.items()},
         "alarms": [
-            {
-                "name": alarm.name,
-                "failures": alarm.failures,
-                "since": alarm.since,
-                "told": alarm.raised_at is not None,
-                "message": alarm.message,
-            }
-            for alarm in found.alarms
+            fields_of(one, "name", "failures", "since") | {"told": one.raised_at is not None, "message": one.message}
+            for one in found.alarms
         ],
     }
 
 
 def _leaderboard_json(one: Leaderboard, at: datetime) -> dict[str, Any]:
-    board = one.board
-    pulls = (("last", one.last_pull), ("last_success", one.last_success), ("last_news", one.last_news))
-    return {
-        "domain": one.domain,
-        "board": None
-        if board is None
-        else {
-            "snapshot": board.id,
-            "as_of": board.as_of_time,
-            "seen_at": board.seen_at,
-            "seen_until": board.until_time,
-            "newest_score_at": board.newest_score_at,
-            "age_days": (at - board.dated) / timedelta(days=1),
-        },
-        "pulls": {name: fields_of(pull, "at", "outcome", "error", "message") for name, pull in pulls},
-    }
+    board: dict[str, Any] | None = None
+    if one.board is not None:
+        board = {"snapshot": one.board.id, "as_of": one.board.as_of_time, "seen_at": one.board.seen_at}
+        board |= {"seen_until": one.board.until_time, "newest_score_at": one.board.newest_score_at}
+        board["age_days"] = (at - one.board.dated) / timedelta(days=1)
+    pulls = {"last": one.last_pull, "last_success": one.last_success, "last_news": one.last_news}
+    shown = {name: fields_of(pull, "at", "outcome", "error", "message") for name, pull in pulls.items()}
+    return {"domain": one.domain, "board": board, "pulls": shown}
 
 
 def times(failures: int) -> str:
@@ -177,14 +161,13 @@ def age_alarm(domain: str) -> str:
     return f"the check that {domain} is up to date"
 
 
-def stale_problem(board: SnapshotInfo, now: datetime, stale_after_days: float) -> str | None:
+def stale_problem(board: SnapshotInfo | None, now: datetime, stale_after_days: float) -> str | None:
     """Return the problem with a leaderboard whose newest score is old; None if it is not.
 
     The pulls may succeed all the while: an old page of a cache, or a site that shows no new scores any more. The moment
     of a board does not show it, because a site may state that of the request.
     """
-    age = now - board.dated
-    if age <= timedelta(days=stale_after_days):
+    if board is None or (age := now - board.dated) <= timedelta(days=stale_after_days):
         return None
     what = "board" if board.newest_score_at is None else "score"
     return (

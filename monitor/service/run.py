@@ -68,15 +68,11 @@ class Monitor:
 
     def each(self) -> tuple[Monitor, ...]:
         """Return the tools for each leaderboard of the settings."""
-        return tuple(
-            replace(
-                self,
-                settings=settings,
-                outgoing=replace(self.outgoing, letterhead=channels.letterhead(settings)),
-                suffix=suffix,
-            )
-            for settings, suffix in zip(self.settings.each(), self.settings.suffixes(), strict=True)
-        )
+        found = []
+        for settings, suffix in zip(self.settings.each(), self.settings.suffixes(), strict=True):
+            outgoing = replace(self.outgoing, letterhead=channels.letterhead(settings))
+            found.append(replace(self, settings=settings, outgoing=outgoing, suffix=suffix))
+        return tuple(found)
 
     @property
     def alarms(self) -> Alarms:
@@ -130,10 +126,8 @@ def at_work(monitor: Monitor) -> Iterator[None]:
         with monitor.store.exclusive(monitor.name):
             now = monitor.clock()
             for lost in monitor.store.lose_claimed(now):
-                problem = (
-                    f"the run of {lost.slot:%Y-%m-%d %H:%M:%S} UTC was lost: its process {lost.pid} on {lost.host} "
-                    "ended before it was done"
-                )
+                process = f"its process {lost.pid} on {lost.host} ended before it was done"
+                problem = f"the run of {lost.slot:%Y-%m-%d %H:%M:%S} UTC was lost: {process}"
                 log.error("run lost", job=lost.job, slot=str(lost.slot), attempt=lost.attempt, pid=lost.pid)
                 monitor.alarms.failed(monitor.store, alarm_name(monitor.settings, lost.job), problem, now)
             for name in _WRITTEN:
@@ -159,8 +153,9 @@ def do_slot(monitor: Monitor, job: str, slot: datetime, work: Callable[[RunRecor
     run = store.claim_slot(job, slot, monitor.clock(), socket.gethostname(), os.getpid())
     if run is None:
         return None
+    pulls = job.startswith(PULL)
     with structlog.contextvars.bound_contextvars(job=job, slot=slot.isoformat()):
-        if job.startswith(PULL):
+        if pulls:
             monitor.heartbeat.begin()
         try:
             result = work(run)
@@ -168,14 +163,17 @@ def do_slot(monitor: Monitor, job: str, slot: datetime, work: Callable[[RunRecor
             _end(store, run, monitor.clock(), RunState.LOST, None, STOPPED)
             raise
         except Exception as failure:
-            if job.startswith(PULL):
+            if pulls:
                 monitor.heartbeat.end(succeeded=False)
             _end(store, run, monitor.clock(), RunState.FAILED, type(failure).__name__, str(failure))
-            _alarm(monitor, name, failure)
+            try:
+                monitor.alarms.failed(store, name, str(failure) or type(failure).__name__, monitor.clock())
+            except StoreError as cause:
+                log.error("a failure could not be noted", error=str(cause))
             raise
         store.end_slot(run, monitor.clock())
         monitor.alarms.succeeded(store, name, monitor.clock())
-        if job.startswith(PULL):
+        if pulls:
             monitor.heartbeat.end(succeeded=True)
         return result
 
@@ -196,10 +194,7 @@ def leave_claimed(monitor: Monitor) -> None:
 def _tell_age(monitor: Monitor) -> None:
     """Send the operators a message about a leaderboard without new scores."""
     domain, now, name = monitor.settings.domain, monitor.clock(), age_alarm(monitor.settings.domain)
-    board = monitor.store.latest(domain)
-    stale = None
-    if board is not None:
-        stale = stale_problem(board, now, monitor.settings.health.stale_after_days)
+    stale = stale_problem(monitor.store.latest(domain), now, monitor.settings.health.stale_after_days)
     if stale is None:
         monitor.alarms.succeeded(monitor.store, name, now)
     else:
@@ -215,22 +210,17 @@ def _end(store: Store, run: RunRecord, at: datetime, state: RunState, error: str
         log.error("the end of a run could not be noted", error=str(cause))
 
 
-def _alarm(monitor: Monitor, name: str, failure: Exception) -> None:
-    try:
-        monitor.alarms.failed(monitor.store, name, str(failure) or type(failure).__name__, monitor.clock())
-    except StoreError as cause:
-        log.error("a failure could not be noted", error=str(cause))
-
-
 def pull_once(monitor: Monitor, run: RunRecord, source: str | None) -> Done:
     """Pull, store, evaluate the alert rules and queue messages in one transaction; then report and publish."""
     news: list[AlertNews] = []
     queued: list[Message] = []
 
     def also(inside: Store, stored: Stored, at: datetime) -> None:
+        from ..operations.alerting import news_json
+
         info = inside.info(stored.id)
         told, messages = _follow_alerts(monitor, inside, info, at)
-        inside.add_findings([_finding(one, at) for one in told])
+        inside.add_findings([Finding(one.snapshot, one.kind, one.rule, at, one.words, news_json(one)) for one in told])
         news.extend(told)
         queued.extend(inside.enqueue(messages))
         inside.hold_slot(run)
@@ -275,12 +265,6 @@ def _follow_alerts(
     alarms.succeeded(inside, FOLLOWING, at)
     inside.put_alert_state(info.domain, found.state, at)
     return found.news, messages
-
-
-def _finding(news: AlertNews, at: datetime) -> Finding:
-    from ..operations.alerting import news_json
-
-    return Finding(news.snapshot, news.kind, news.rule, at, news.words, news_json(news))
 
 
 def queue_digest(monitor: Monitor, period: DigestPeriod, run: RunRecord) -> int:

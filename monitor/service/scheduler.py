@@ -128,9 +128,7 @@ def _do_job(monitor: Monitor, job: Job, now: datetime) -> int:
 def _note_missed(store: Store, job: Job, due: Due, now: datetime) -> None:
     if not due.missed:
         return
-    first, last = due.missed[0], due.missed[-1]
-    count = len(due.missed)
-    since = f"{first:%Y-%m-%d %H:%M}"
-    words = f"the last of {count} missed since {since} UTC that are not made up for"
+    first, last, count = due.missed[0], due.missed[-1], len(due.missed)
+    words = f"the last of {count} missed since {first:%Y-%m-%d %H:%M} UTC that are not made up for"
     if store.miss_slot(job.name, last, now, socket.gethostname(), os.getpid(), words):
         log.warning("missed", job=job.name, count=count, first=str(first), last=str(last))
