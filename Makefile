@@ -74,9 +74,10 @@ $(BASE): setup.cfg pyproject.toml
 .PHONY: test
 test: lint imports types worlds ## all checks
 
+# Three at once on two cores: tests of services wait for a third of their time.
 .PHONY: worlds
-worlds: $(SETUP) $(BASE) ## pytest in both worlds at once
-	$(MAKE) --no-print-directory --keep-going --jobs 2 test-brainscore test-base
+worlds: $(SETUP) $(BASE) $(LANGUAGE) ## pytest in both worlds
+	$(MAKE) --no-print-directory --keep-going --jobs 3 test-once test-brainscore test-monitor test-base
 
 .PHONY: lint
 lint: $(SETUP) ## ruff: rules and format
@@ -98,15 +99,23 @@ ONCE := tests/monitor/delivery tests/monitor/faults tests/monitor/running tests/
 	$(filter-out tests/contracts/test_database_source.py,$(wildcard tests/contracts/test_*.py))
 
 .PHONY: test-brainscore
-test-brainscore: $(SETUP) $(LANGUAGE) ## pytest beside brainscore-vision
-	.venv/bin/python -m pytest $(addprefix --ignore=,$(ONCE))
+test-brainscore: $(SETUP) $(LANGUAGE) ## pytest beside brainscore-vision: the science, the documentation
+	.venv/bin/python -m pytest --ignore tests/monitor $(addprefix --ignore=,$(ONCE))
 
-# What depends on numpy and pandas is tested in both: the science, and commands that print its numbers.
+.PHONY: test-monitor
+test-monitor: $(SETUP) $(LANGUAGE) ## pytest beside brainscore-vision: the monitor
+	.venv/bin/python -m pytest tests/monitor $(addprefix --ignore=,$(ONCE))
+
+# What depends on numpy and pandas is tested in both worlds: the science, and commands that print its numbers.
 BASE_TESTS := tests/plugin tests/monitor/test_cli_schemes.py
 
 .PHONY: test-base
-test-base: $(BASE) ## pytest with the newest numpy and pandas: what depends on them, and what is tested once
-	BRAINALIGN_REQUIRE='$(BASE_REQUIRE)' .venv-base/bin/python -m pytest $(BASE_TESTS) $(ONCE)
+test-base: $(BASE) ## pytest with the newest numpy and pandas: what depends on them
+	BRAINALIGN_REQUIRE='$(BASE_REQUIRE)' .venv-base/bin/python -m pytest $(BASE_TESTS)
+
+.PHONY: test-once
+test-once: $(BASE) ## pytest with the newest numpy and pandas: what is tested once
+	BRAINALIGN_REQUIRE='$(BASE_REQUIRE)' .venv-base/bin/python -m pytest $(ONCE)
 
 .PHONY: picture
 picture: $(SETUP) ## docs/report.png: the top of the demo's report, in headless Chromium
