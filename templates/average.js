@@ -1,6 +1,6 @@
 "use strict";
 (async () => {
-  const { charts, redraw, fill, remember, asked, resized, signed } = window.brainalign;
+  const { fill, make, remember, asked, resized, signed } = window.brainalign;
   const byId = (id) => document.getElementById(id);
   const said = byId("own-said");
   let board;
@@ -189,21 +189,18 @@
   const groups = { region: [...new Set(board.leaves.map((leaf) => leaf.region))], paper: [...new Set(board.leaves.map((leaf) => leaf.paper))] };
   const inputs = { region: new Map(), paper: new Map(), leaf: new Map() };
   const labelled = (place, input, text) => {
-    const label = document.createElement("label");
-    const name = document.createElement("bdi");
-    name.textContent = text;
-    label.append(...(input.type === "checkbox" ? [input, " ", name] : [name, " ", input]));
-    byId(place).append(label);
+    const name = make("bdi", {}, text);
+    byId(place).append(make("label", {}, ...(input.type === "checkbox" ? [input, " ", name] : [name, " ", input])));
   };
   for (const kind of ["region", "paper"]) {
     for (const name of groups[kind]) {
-      const input = Object.assign(document.createElement("input"), { type: "number", min: "0", max: "100", step: "any", defaultValue: "1" });
+      const input = make("input", { type: "number", min: "0", max: "100", step: "any", defaultValue: "1" });
       inputs[kind].set(name, input);
       labelled(`weights-${kind}`, input, name);
     }
   }
   for (const leaf of board.leaves) {
-    const input = Object.assign(document.createElement("input"), { type: "checkbox", defaultChecked: true });
+    const input = make("input", { type: "checkbox", defaultChecked: true });
     inputs.leaf.set(leaf.id, input);
     labelled("benchmarks-in", input, leaf.label);
   }

@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const { page, charts, redraw, titled, fill, option, remember, asked, signed } = window.brainalign;
+  const { page, charts, redraw, titled, fill, remember, asked, signed } = window.brainalign;
   const byId = (id) => document.getElementById(id);
   const selects = ["model-first", "model-second"].map(byId);
   const said = byId("two-said");
@@ -103,7 +103,7 @@
   const first = [...names.keys()];
   const chosen = [wanted[0] ?? first[0], wanted[1] ?? first.find((id) => id !== (wanted[0] ?? first[0])) ?? first[0]];
   selects.forEach((select, k) => {
-    select.append(...page.choices.map(([id, name]) => option(String(id), name, String(id) === chosen[k])));
+    select.append(...page.choices.map(([id, name]) => new Option(name, id, false, String(id) === chosen[k])));
     select.addEventListener("change", show);
   });
   byId("two").hidden = false;

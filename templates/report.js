@@ -2,6 +2,17 @@
 (() => {
   const page = JSON.parse(document.getElementById("page").textContent);
   const byId = (id) => document.getElementById(id);
+  // An element with its properties and content. Text goes in as text: a model may be called anything.
+  const make = (tag, properties, ...content) => {
+    const one = Object.assign(document.createElement(tag), properties);
+    one.append(...content);
+    return one;
+  };
+  const makeButton = (text, onClick, properties = {}) => {
+    const button = make("button", { type: "button", ...properties }, ...[text].flat());
+    button.addEventListener("click", onClick);
+    return button;
+  };
   const charts = new Map(page.charts.map((chart) => [chart.id, chart]));
   // A column of texts that repeat comes as the texts and their places.
   for (const { tables } of [...page.charts, ...Object.values(page.series ?? {})])
@@ -27,26 +38,15 @@
     return Array.from({ length }, (_, i) => Object.fromEntries(names.map((name) => [name, columns[name][i]])));
   };
 
-  // Text goes in as text: a model may be called anything.
-  const tip = document.createElement("div");
-  tip.className = "tip";
-  tip.hidden = true;
-  tip.setAttribute("role", "status");
+  const tip = make("div", { className: "tip", hidden: true, role: "status" });
   document.body.append(tip);
   const showTip = (_handler, event, _item, value) => {
     if (value === null || value === undefined || value === "") {
       tip.hidden = true;
       return;
     }
-    const grid = document.createElement("div");
-    for (const [term, text] of Object.entries(value)) {
-      const name = document.createElement("b");
-      const shown = document.createElement("bdi");
-      name.textContent = term;
-      shown.textContent = text;
-      grid.append(name, shown);
-    }
-    tip.replaceChildren(grid);
+    const lines = Object.entries(value).flatMap(([term, text]) => [make("b", {}, term), make("bdi", {}, text ?? "")]);
+    tip.replaceChildren(make("div", {}, ...lines));
     tip.hidden = false;
     const box = tip.getBoundingClientRect();
     const left = event.clientX + 14 + box.width > innerWidth ? event.clientX - 14 - box.width : event.clientX + 14;
@@ -158,9 +158,7 @@
 
   // --- files ------------------------------------------------------------------------------------------------------
   const save = (name, type, text) => {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type }));
-    link.download = name;
+    const link = make("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
@@ -203,7 +201,7 @@
   // A name has no spaces; it may break after its marks alone.
   const breakable = (name) => {
     const parts = name.textContent.split(/(?<=[-_:/])(?<!\b\d{4}-)(?=\w)|(?<=\.)(?=[A-Za-z])/);
-    name.replaceChildren(...parts.flatMap((part) => [part, document.createElement("wbr")]));
+    name.replaceChildren(...parts.flatMap((part) => [part, make("wbr")]));
   };
   document.querySelectorAll("main bdi").forEach(breakable);
   const numeric = (text) => {
@@ -230,11 +228,7 @@
   const sortable = (table) => {
     const heads = [...table.tHead.rows[0].cells];
     heads.forEach((head, k) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.append(...head.childNodes);
-      head.append(button);
-      button.addEventListener("click", () => {
+      const sort = () => {
         const up = head.getAttribute("aria-sort") !== "ascending";
         for (const other of heads) other.removeAttribute("aria-sort");
         head.setAttribute("aria-sort", up ? "ascending" : "descending");
@@ -243,7 +237,8 @@
         lines.sort(([a], [b]) => (up ? compare(a, b) : compare(b, a)));
         body.append(...lines.map(([, row]) => row));
         show(table);
-      });
+      };
+      head.append(makeButton([...head.childNodes], sort));
     });
   };
   document.querySelectorAll("table[data-shown]").forEach(sortable);
@@ -313,12 +308,8 @@
     bar.hidden = !followed.length;
     bar.querySelector(".names").replaceChildren(
       ...followed.map((one) => {
-        const button = document.createElement("button");
-        button.type = "button";
-        button.textContent = `${named.get(one)?.name ?? one} ×`;
-        button.setAttribute("aria-label", `Stop following ${named.get(one)?.name ?? one}`);
-        button.addEventListener("click", () => follow(one, false));
-        return button;
+        const name = named.get(one)?.name ?? one;
+        return makeButton(`${name} ×`, () => follow(one, false), { ariaLabel: `Stop following ${name}` });
       }),
     );
     remember("model", followed.join(","));
@@ -331,6 +322,7 @@
       if (address.href !== link.href) link.href = address.href;
     }
   };
+  const switchFollowed = (id) => () => follow(id, !followed.includes(id));
   const MOST_HITS = 6;
   const find = byId("find");
   if (find) {
@@ -347,22 +339,8 @@
       said.textContent = !sought ? "" : found.length === 1 ? `${found[0][1].name}: ${found[0][1].text}` : `${found.length} found`;
       hits.replaceChildren(
         ...found.slice(0, MOST_HITS).map(([id, { name, text, href }]) => {
-          const line = document.createElement("li");
-          if (href) {
-            const link = document.createElement("a");
-            link.href = href;
-            link.textContent = name;
-            line.append(link, `: ${text} `);
-            name = "follow";
-            text = "";
-          }
-          const button = document.createElement("button");
-          button.type = "button";
-          button.textContent = name;
-          button.title = "Follow on every chart";
-          button.addEventListener("click", () => follow(id, !followed.includes(id)));
-          line.append(button, ` ${text}`);
-          return line;
+          const button = makeButton(href ? "follow" : name, switchFollowed(id), { title: "Follow on every chart" });
+          return href ? make("li", {}, make("a", { href }, name), `: ${text} `, button, " ") : make("li", {}, button, ` ${text}`);
         }),
       );
     });
@@ -379,24 +357,14 @@
       })
       .catch(() => {});
   const followButton = (id, ...nodes) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.append(...nodes);
+    const button = makeButton(nodes, switchFollowed(id));
     button.title = button.textContent.trim();
-    button.addEventListener("click", () => follow(id, !followed.includes(id)));
     return button;
   };
   for (const row of document.querySelectorAll("tr[data-model] th:not(:has(a))"))
     row.append(followButton(row.parentElement.dataset.model, ...row.childNodes));
 
   // --- a pair of benchmarks ----------------------------------------------------------------------------------------
-  const option = (value, text, selected) => {
-    const one = document.createElement("option");
-    one.value = value;
-    one.textContent = text;
-    one.selected = selected;
-    return one;
-  };
   const pairs = page.pairs ?? {};
   const signed = (value, digits = 2) => value.toFixed(digits).replace("-", "\u2212");
   const half = (i, j, m) => {
@@ -452,7 +420,7 @@
     byId("pair-choice").hidden = false;
     ["pair-first", "pair-second"].forEach((id, k) => {
       const select = byId(id);
-      select.append(...pairs.labels.map((label, n) => option(n, label, n === pair[k])));
+      select.append(...pairs.labels.map((label, n) => new Option(label, n, false, n === pair[k])));
       select.addEventListener("change", () => {
         const chosen = [...pair];
         chosen[k] = Number(select.value);
@@ -469,10 +437,10 @@
   if (charts.has("time") && Object.keys(series).length) {
     byId("time-choice").hidden = false;
     const [figure, from, to] = ["time-figure", "time-from", "time-to"].map(byId);
-    figure.append(...Object.entries(series).map(([name, one], n) => option(name, one.label, n === 0)));
+    figure.append(...Object.entries(series).map(([name, one]) => new Option(one.label, name)));
     const days = [...new Set(charts.get("time").tables.points.time)];
-    from.append(...days.map((day, n) => option(day, day, n === 0)));
-    to.append(...days.map((day, n) => option(day, day, n === days.length - 1)));
+    from.append(...days.map((day) => new Option(day)));
+    to.append(...days.map((day, n) => new Option(day, day, false, n === days.length - 1)));
     const within = (table) => {
       const kept = table.time.map((day, n) => [day, n]).filter(([day]) => day >= from.value && day <= to.value);
       return Object.fromEntries(Object.entries(table).map(([name, column]) => [name, kept.map(([, n]) => column[n])]));
@@ -514,25 +482,17 @@
     const kinds = [...table.tHead.rows[0].cells].map((head) => head.className);
     table.tBodies[0].replaceChildren(
       ...rows.map((row, at) => {
-        const line = document.createElement("tr");
+        const line = make("tr");
         if (ids.length) line.dataset.model = ids[at];
         line.classList.toggle("followed", followed.includes(line.dataset.model));
         row.forEach((text, k) => {
-          const one = document.createElement(k ? "td" : "th");
-          if (!k) one.scope = "row";
-          one.className = kinds[k];
-          let shown = document.createElement("bdi");
-          shown.textContent = text;
+          let shown = make("bdi", {}, text);
           if (kinds[k] === "name") {
-            const clip = document.createElement("span");
-            clip.className = "clip";
-            clip.title = text;
-            clip.append(shown);
             breakable(shown);
-            shown = clip;
+            shown = make("span", { className: "clip", title: text }, shown);
           }
-          one.append(k || !ids.length ? shown : followButton(String(ids[at]), shown));
-          line.append(one);
+          if (!k && ids.length) shown = followButton(String(ids[at]), shown);
+          line.append(k ? make("td", { className: kinds[k] }, shown) : make("th", { scope: "row", className: kinds[k] }, shown));
         });
         return line;
       }),
@@ -558,7 +518,7 @@
     Object.assign(chart, { spec, title, alt: `${chart.alt.split(".")[0]}. ${title}` });
     redraw(id);
   };
-  window.brainalign = { page, charts, redraw, titled, fill, option, remember, asked, signed, resized };
+  window.brainalign = { page, charts, redraw, titled, fill, make, remember, asked, signed, resized };
 
   let later = 0;
   let width = document.documentElement.clientWidth;

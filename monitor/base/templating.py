@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import traceback
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,12 @@ def asset(name: str, folder: Path | None = None) -> str:
         return environment.loader.get_source(environment, name)[0]
     except UnicodeDecodeError as cause:
         raise TemplateError(f"the template {name!r} is not UTF-8; save it as UTF-8") from cause
+
+
+def hashed(name: str, data: bytes) -> str:
+    """Return the name of an asset, unique by its content."""
+    stem, _, suffix = name.rpartition(".")
+    return f"{stem}-{hashlib.sha256(data).hexdigest()[:12]}.{suffix}"
 
 
 # Errors of a template's expression besides jinja's own, such as adding a number to a text.

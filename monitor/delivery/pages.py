@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any
 from brainalign_plugin.text import BRAIN_SCORE
 
 from ..base.files import csv_bytes
-from ..base.templating import asset, render
+from ..base.templating import asset, hashed, render
 from ..history.figures import FIGURES
 from ..history.series import FULL, History
 from ..report.records import Page
@@ -131,12 +130,6 @@ def file_fields(file: DataFile) -> str:
         return file.data.decode().splitlines()[0].replace(",", ", ")
     record = json.loads(file.data)
     return ", ".join(record) if isinstance(record, dict) else "a list, one entry a model"
-
-
-def hashed(name: str, data: bytes) -> str:
-    """Return the name of an asset, unique by its content."""
-    stem, _, suffix = name.rpartition(".")
-    return f"{stem}-{hashlib.sha256(data).hexdigest()[:12]}.{suffix}"
 
 
 def report_frame(templates: Path | None = None) -> tuple[str, str]:

@@ -21,8 +21,7 @@ from ..history.periods import midnight
 from ..history.series import Chronicle, History
 from ..operations import reporting
 from ..operations.kept_alerts import RESOLVED, active_alerts, told_alerts
-from ..report.changed import changed_section, news_in_words
-from ..report.moves import followed_models
+from ..report.changed import changed_section, followed_models, news_in_words
 from ..report.wording import number
 from .channels import letterhead, subscribers
 
@@ -147,7 +146,7 @@ def _news(
     news = f"first report; agreement {rho}"
     if since is not None:
         news = news_in_words(since, board, bootstrap, cleaned(since.changes.earlier.board(), max_missing).ids)
-    changes = [NewsLine(point.text, point.link) for point in section.points]
+    changes = [NewsLine(*point) for point in zip(section.points, section.links, strict=True)]
     verdict = "" if section.verdict is None else section.verdict.words
     return {"news": news, "verdict": verdict, "answer": section.answer, "changes": changes}
 
@@ -167,7 +166,7 @@ def alert_of(finding: Finding, store: Store) -> Alert:
 
 
 def _picture(record: History) -> Picture | None:
-    from ..rendering.pictures import chart_png, history_chart
+    from ..rendering.charts import chart_png, history_chart
 
     past = history_chart(Chronicle(record), _PICTURED)
     if past is None:

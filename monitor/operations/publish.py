@@ -37,22 +37,18 @@ from ..history.known_events import events_json, known_events
 from ..history.rank_moves import rank_history
 from ..history.series import BoardChange, History, history_json
 from ..history.timeline import Timeline
-from ..rendering.history_page import history_page
-from ..rendering.page import embedded_json, page_data
-from ..rendering.sharing import chart_assets, share_assets
+from ..rendering.charts import history_page
+from ..rendering.page import chart_assets, embedded_json, page_data, share_assets
 from ..report.agreement import agreement_answer
-from ..report.average_page import average_page, board_record
 from ..report.benchmark_board import BenchmarkBoard
 from ..report.benchmark_page import benchmark_pages
-from ..report.compare_page import compare_page
+from ..report.board_pages import average_page, board_record, compare_page, methods_page
 from ..report.evidence import Evidence
-from ..report.methods_page import methods_page
-from ..report.model_board import ModelBoard
-from ..report.model_page import model_links, model_pages, models_page
-from ..report.model_standing import ModelLink, SchemeRanks
-from ..report.other_boards import reworded_page
+from ..report.model_board import ModelBoard, SchemeRanks
+from ..report.model_page import model_pages, models_page
 from ..report.over_time import time_chart
 from ..report.records import Figure, Page
+from ..report.report import reworded_page
 from . import reporting
 from .kept_alerts import active_alerts, told_alerts
 
@@ -148,9 +144,9 @@ class _Reports:
         before = self.cache.get(key) or {}
         if before and all(self._now(name) == state for name, (_, *state) in before.items()):
             return {name: Unchanged(digest) for name, (digest, *_) in before.items()}
-        page = share_assets(_read(path), "../assets/", *self.frame)
-        found = {f"assets/{name}": data for name, data in page.assets.items()}
-        found[_report_page(path)] = page.html.encode()
+        html, assets = share_assets(_read(path), "../assets/", *self.frame)
+        found = {f"assets/{name}": data for name, data in assets.items()}
+        found[_report_page(path)] = html.encode()
         self.read[key] = {name: hashlib.sha256(data).hexdigest() for name, data in found.items()}
         return found
 
@@ -181,7 +177,8 @@ def _files(
                 seen.add(name)
                 yield name, data
     if paths:
-        yield ("reports/latest.html", share_assets(_read(paths[-1]), "../assets/", *reports.frame).html.encode())
+        html, _ = share_assets(_read(paths[-1]), "../assets/", *reports.frame)
+        yield "reports/latest.html", html.encode()
 
 
 def _read(path: Path) -> str:
@@ -233,10 +230,10 @@ def site_view(
     drawn = None if results.past is None else history_page(results.past, results.analysis.cleaning.board)
     charts, chart_data = drawn or ((), None)
     ranks = _scheme_ranks(results)
-    board, links, own_pages = _pages(settings, store, timeline, results, ranks, [one.name for one in figures], stage)
+    board, own_pages = _pages(settings, store, timeline, results, ranks, [one.name for one in figures], stage)
     front = None if results.past is None else Figure("front", time_chart(results.past, "mean_rho"), wide=True)
     front_data = page_data([] if front is None else [front])
-    searched = [[str(link.id), link.name, link.text, link.page] for link in links]
+    searched = [[str(i), link.name, link.text, link.page] for i, link in board.links.items()]
     return pages.SiteView(
         domain=settings.domain,
         simulated=newest.simulated,
@@ -257,7 +254,7 @@ def site_view(
         history=charts,
         chart_data="" if chart_data is None else embedded_json(chart_data),
         chart_assets=chart_assets(settings.templates_folder, settings.cache),
-        data=_data_files(settings, record, results, boards, board, links, ranks),
+        data=_data_files(settings, record, results, boards, board, ranks),
         pages=((page, embedded_json({**page_data(page.figures), **page.data})) for page in own_pages),
         templates=settings.templates_folder,
     )
@@ -271,11 +268,10 @@ def _pages(
     ranks: SchemeRanks,
     figures: Sequence[str],
     stage: Stage,
-) -> tuple[ModelBoard, list[ModelLink], Iterator[Page]]:
-    """Return the board by its models, links to them, and pages of models, of benchmarks and of the whole board."""
+) -> tuple[ModelBoard, Iterator[Page]]:
+    """Return the board by its models, and pages of models, of benchmarks and of the whole board."""
     with stage("analysing"):
-        board, universe = ModelBoard(results.analysis), results.certainty.universe
-    links = model_links(board, universe)
+        board = ModelBoard(results.analysis, results.certainty.universe)
     reader = BoardReader(store, settings.cache)
     with stage("describing the benchmarks"):
         grouped = families(results.analysis.cleaning.considered, settings.family_table)
@@ -284,13 +280,13 @@ def _pages(
         found = {one.benchmark: one for one in arrived}
         benchmarks = BenchmarkBoard(board, results.certainty.replicates, past, timeline.history, found)
     made: Iterator[Page] = itertools.chain(
-        model_pages(board, universe, rank_history(reader, timeline.versions), ranks),
+        model_pages(board, rank_history(reader, timeline.versions), ranks),
         benchmark_pages(benchmarks),
-        [models_page(board, universe), compare_page(board, links), average_page(board), methods_page(figures)],
+        [models_page(board), compare_page(board), average_page(board), methods_page(figures)],
     )
     if settings.domain not in BRAIN_SCORE:
         made = map(reworded_page, made)
-    return board, links, made
+    return board, made
 
 
 def _entry(record: History, change: BoardChange, told: Sequence[Finding], reports: dict[int, str]) -> FeedEntry:
@@ -325,7 +321,6 @@ def _data_files(
     results: reporting.Results,
     boards: Sequence[pages.ArchivedBoard],
     board: ModelBoard,
-    links: Sequence[ModelLink],
     ranks: SchemeRanks,
 ) -> tuple[pages.DataFile, ...]:
     """Return the data files of the site; equal results give equal bytes."""
@@ -336,7 +331,7 @@ def _data_files(
         csv_bytes(*_models(results, ranks)),
         csv_bytes(_PAIR, _pairs(results)),
         json_bytes(board_record(board), indent=None),
-        json_bytes([[link.id, link.name, link.text] for link in links]),
+        json_bytes([[link.id, link.name, link.text] for link in board.links.values()]),
         json_bytes(of_history),
         pages.history_csv(record),
         pages.archive_csv(boards),

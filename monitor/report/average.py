@@ -18,9 +18,8 @@ from brainalign_plugin.plot.rows import dots
 from brainalign_plugin.scales import competition_ranks, z_scores
 
 from .evidence import Evidence
-from .poster import ARXIV, WORKSHOP
-from .records import Figure, Point, Section, Verdict
-from .wording import CLAIM, chance, number, percent, within
+from .records import Figure, Section
+from .wording import number, percent, within
 
 _HEAVIEST = 10
 
@@ -50,31 +49,15 @@ def average_section(evidence: Evidence) -> Section:
         "R²: squared correlation of a half with the average, the mean of both. Spread alone: var(behaviour) over the "
         f"sum of both variances. Effective weight: nominal weight × covariance with the average over its variance. The "
         f"claim holds if behaviour explains at least {percent(R2, 0)} and its Shapley share is two thirds or more. "
-        f"Published: {percent(ARXIV.r2_behavior)} and {percent(ARXIV.r2_neural)} (arXiv), "
-        f"{percent(WORKSHOP.r2_behavior)} and {percent(WORKSHOP.r2_neural)} (workshop)."
+        # Ahlert et al. (2024), arXiv 2407.07530.
+        f"Published: {percent(0.9525)} and {percent(0.3333)} (arXiv), {percent(0.8124)} and {percent(0.6731)} "
+        "(workshop)."
     )
-    return Section(
-        "average",
-        "What decides the average?",
-        answer,
-        how,
-        _verdict(evidence),
-        tuple(Point(text) for text in (_shares(evidence), _counterfactuals(board), _panel(evidence)) if text),
-        (Figure("parts", chart, answer=True), *_heaviest(evidence)),
-    )
-
-
-def _verdict(evidence: Evidence) -> Verdict | None:
-    board, drawn = evidence.analysis.cleaning.board, evidence.resampled
-    neural, behavior = (evidence.analysis.explained.parts[part].r2 for part in board.parts)
-    if neural is None or behavior is None:
-        return None
-    claim = "The poster’s claim 2, behaviour decides,"
-    if evidence.interval("mean_rho") is None:
-        return Verdict(f"{claim} is open: too few families of models", "unknown")
-    outcome = str(behaviour_decides(np.array([behavior]), np.array([neural]))[0])
-    same = behaviour_decides(drawn["r2_behavior"], drawn["r2_neural"]) == outcome
-    return Verdict(f"{claim} {CLAIM[outcome]}, with {chance(float(np.mean(same)))}", outcome)  # type: ignore[arg-type]
+    r2 = {"r2_behavior": explained[behavior].r2, "r2_neural": explained[neural].r2}
+    verdict = evidence.verdict("2, behaviour decides,", behaviour_decides, **r2)
+    points = filter(None, (_shares(evidence), _counterfactuals(board), _panel(evidence)))
+    figures = (Figure("parts", chart, answer=True), *_heaviest(evidence))
+    return Section("average", "What decides the average?", answer, how, verdict, tuple(points), figures)
 
 
 def _shares(evidence: Evidence) -> str:
@@ -97,9 +80,8 @@ def _counterfactuals(board: Board) -> str:
     leaves = explained_variance(replace(board, scores=alike)).parts
     neural, behavior = board.parts
     scores = board.part_scores()
-    halves = [_standardised(scores[part]) for part in board.parts]
-    average = np.mean(halves, axis=0)
-    shares = [_r2(half, average) for half in halves]
+    halves = z_scores(np.column_stack([scores[part] for part in board.parts]))
+    shares = [_r2(half, halves.mean(axis=1)) for half in halves.T]
     return (
         f"Were all benchmarks standardised, behaviour would explain {percent(leaves[behavior].r2, 0)} and the neural "
         f"half {percent(leaves[neural].r2, 0)}; were the two halves standardised, {percent(shares[1], 0)} and "
@@ -120,10 +102,6 @@ def _panel(evidence: Evidence) -> str:
         f"{one.size} of the {len(board.leaves)} benchmarks, chosen on the older half of the models, rank the later "
         f"half as all do: ρ = {number(one.rho)}{within('panel', one.interval)}."
     )
-
-
-def _standardised(values: FloatArray) -> FloatArray:
-    return z_scores(values[:, None])[:, 0]
 
 
 def _r2(half: FloatArray, average: FloatArray) -> float | None:

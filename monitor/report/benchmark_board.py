@@ -39,6 +39,11 @@ class BenchmarkBoard:
         return self.models.board.leaves
 
     @cached_property
+    def labels(self) -> Mapping[str, str]:
+        """Short names of the leaves."""
+        return dict(zip(self.leaves, self.models.labels, strict=True))
+
+    @cached_property
     def kept(self) -> Mapping[str, int]:
         """Positions of the leaves that the cleaning keeps, on the cleaned board."""
         return {leaf: j for j, leaf in enumerate(self.models.analysis.cleaning.board.leaves)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,8 @@ from brainalign_plugin.text import UNKNOWN, counted, visible
 
 from ..base.files import csv_bytes, json_bytes
 from .benchmark_board import BenchmarkBoard
-from .records import Column, Figure, Link, Page, Point, Section, Table
-from .wording import known, number, percent
+from .records import Column, Figure, Page, Section, Table
+from .wording import known, number, percent, span
 
 _SHOWN, _ENDS, _MOVED = 15, 8, 20
 
@@ -32,31 +32,28 @@ def benchmark_pages(board: BenchmarkBoard) -> Iterator[Page]:
 
 
 def _page(board: BenchmarkBoard, j: int) -> Page:
-    leaf = board.leaves[j]
+    leaf, models = board.leaves[j], board.models
     path = board.pages[leaf]
     parts = (_identity, _coverage, _spread, _weight, _agreement, _arrival, _decides)
     stem = path.removesuffix(".html")
     name = stem.rpartition("/")[2]
-    models = board.models
     have = f"{counted(models.columns[j][0], 'model')} of {len(models.board.models)} have a score"
     answer = f"{visible(paper(leaf), 60)}, {models.regions[j]}: {have}"
     if leaf in board.kept:
-        mean = board.past.points[-1][leaf].rho
-        answer += f"; it agrees with the others with a mean ρ of {number(mean)}"
+        answer += f"; it agrees with the others with a mean ρ of {number(board.past.points[-1][leaf].rho)}"
     else:
         answer += "; too few for the poster’s board, which leaves it out"
     links = (
-        Link(f"{name}.csv", "scores as CSV"),
-        Link(f"{name}.json", "all facts as JSON"),
-        Link("../benchmarks.html", "all benchmarks"),
+        (f"{name}.csv", "scores as CSV"),
+        (f"{name}.json", "all facts as JSON"),
+        ("../benchmarks.html", "all benchmarks"),
     )
     files = {
         f"{stem}.csv": csv_bytes(("id", "name", "state", "score", "percentile"), _scores(board, j)),
         f"{stem}.json": json_bytes(_record(board, j)),
     }
-    return Page(
-        "benchmark", path, visible(leaf, 120), f"{answer}.", tuple(part(board, j) for part in parts), links, files
-    )
+    sections = tuple(part(board, j) for part in parts)
+    return Page("benchmark", path, visible(leaf, 120), f"{answer}.", sections, links, files)
 
 
 def _scores(board: BenchmarkBoard, j: int) -> list[tuple[Any, ...]]:
@@ -73,7 +70,7 @@ def _identity(board: BenchmarkBoard, j: int) -> Section:
     metric = visible(leaf.rpartition("-")[2], 60) if "-" in leaf else "not named by its identifier"
     groups = " › ".join(visible(group, 40) for group in board.models.board.tree.path(leaf)[:-1])
     known = benchmark_citation(leaf)
-    points = (Point(f"Metric: {metric}. Version {node.version}. In the tree below {groups}."),)
+    points = (f"Metric: {metric}. Version {node.version}. In the tree below {groups}.",)
     what = (
         str(known)
         if known
@@ -135,7 +132,7 @@ def _spread(board: BenchmarkBoard, j: int) -> Section:
         if found is None
         else f"Rerun reliability {number(found)}: near-copies of one model get nearly the same score."
     )
-    return Section("spread", question, answer, how, points=(Point(repeats),))
+    return Section("spread", question, answer, how, points=(repeats,))
 
 
 def _weight(board: BenchmarkBoard, j: int) -> Section:
@@ -147,12 +144,9 @@ def _weight(board: BenchmarkBoard, j: int) -> Section:
             f"; on the poster’s board {percent(found.nominal)} by the tree and {percent(found.effective)} in effect"
         )
     how = "Effective weight: nominal weight × covariance with the average over its variance; all sum to 100 %."
-    points: tuple[Point, ...] = ()
-    if leaf in board.panel:
-        several = (
-            f"It is one of the {len(board.panel)} benchmarks" if len(board.panel) > 1 else "It is the one benchmark"
-        )
-        points = (Point(f"{several} whose average ranks the models as that of all does."),)
+    panel = len(board.panel)
+    several = f"It is one of the {panel} benchmarks" if panel > 1 else "It is the one benchmark"
+    points = (f"{several} whose average ranks the models as that of all does.",) if leaf in board.panel else ()
     return Section("weight", "What does it weigh?", f"{answer}.", how, points=points)
 
 
@@ -166,8 +160,7 @@ def _agreement(board: BenchmarkBoard, j: int) -> Section:
     ranked = [row for row in rows if row[1] is not None]
     if not ranked:
         return Section("agreement", question, "It is not on the poster’s board.", how)
-    labels = dict(zip(board.leaves, board.models.labels, strict=True))
-    first, last = ranked[0], ranked[-1]
+    labels, first, last = board.labels, ranked[0], ranked[-1]
     answer = (
         f"Most with {labels[first[0]]} (ρ = {number(first[1], 2)}), least with {labels[last[0]]} "
         f"(ρ = {number(last[1], 2)})."
@@ -183,29 +176,19 @@ def _agreement(board: BenchmarkBoard, j: int) -> Section:
         form=".1f",
         zero=True,
     )
-    table = Table(
-        "correlations",
-        "Its rank correlations",
-        (Column("benchmark", "name"), Column("ρ"), Column("among good models"), Column("all that have both"),
-         Column("models")),
-        tuple(
-            (labels[other], number(rho, 2), number(good, 2), number(both, 2), str(n))
-            for other, rho, good, both, n in rows
-        ),
-        _SHOWN,
-        links=tuple(board.pages[row[0]].rpartition("/")[2] for row in rows),
-    )  # fmt: skip
+    columns = (Column("benchmark", "name"), *map(Column, ("ρ", "among good models", "all that have both", "models")))
+    shown = tuple((labels[other], *(number(one, 2) for one in rhos), str(n)) for other, *rhos, n in rows)
+    links = tuple(board.pages[row[0]].rpartition("/")[2] for row in rows)
+    table = Table("correlations", "Its rank correlations", columns, shown, _SHOWN, links=links)
     figures = (Figure("agreement", chart, answer=True, wide=True), *_agreement_over_time(board, leaf))
     return Section("agreement", question, answer, how, figures=figures, tables=(table,))
 
 
 def _agreement_over_time(board: BenchmarkBoard, leaf: str) -> tuple[Figure, ...]:
     points = [found.get(leaf) for found in board.past.points]
-    curves = {
-        "all models": [point.rho if point else None for point in points],
-        "good models": [point.good if point else None for point in points],
-    }
-    known = [rho for rho in curves["all models"] if rho is not None]
+    rhos, good = ([getattr(one, name, None) for one in points] for name in ("rho", "good"))
+    curves = {"all models": rhos, "good models": good}
+    known = [rho for rho in rhos if rho is not None]
     if len(known) < 2:
         return ()
     title = f"Its mean ρ with the other benchmarks: {number(known[0])} at first, {number(known[-1])} now."
@@ -228,61 +211,57 @@ _VERDICTS = {
 }
 
 
-def _verdict(board: BenchmarkBoard, leaf: str) -> tuple[Point, ...]:
+def _verdict(board: BenchmarkBoard, leaf: str) -> list[str]:
     """Return what the benchmark adds to those before it, on today's board; nothing for one of the first day."""
     found = board.arrived.get(leaf)
     if found is None:
-        return ()
-    labels = dict(zip(board.leaves, board.models.labels, strict=True))
-    sure, reason = found.interval, f"; {found.reason}" if found.reason else ""
+        return []
+    reason = f"; {found.reason}" if found.reason else ""
     rho = "" if found.rho is None else f"; ρ = {number(found.rho, 2)} with their average"
-    if found.rho is not None and sure is not None:
-        rho += f", 95 % interval {number(sure.low, 2)} to {number(sure.high, 2)}"
-    points = [Point(f"{_VERDICTS[found.verdict]}{rho}, {counted(found.models, 'model')}{reason}.")]
+    if found.rho is not None and found.interval is not None:
+        rho += f", 95 % interval {span(found.interval)}"
+    points = [f"{_VERDICTS[found.verdict]}{rho}, {counted(found.models, 'model')}{reason}."]
     if found.nearest is not None:
-        near = f"Nearest older benchmark: {labels[found.nearest]}, ρ = {number(found.nearest_rho, 2)}"
-        points.append(
-            Point(f"{near}; added to their average it moves a model by {number(found.mean_shift, 1)} places.")
-        )
+        near = f"Nearest older benchmark: {board.labels[found.nearest]}, ρ = {number(found.nearest_rho, 2)}"
+        points.append(f"{near}; added to their average it moves a model by {number(found.mean_shift, 1)} places.")
     cost = found.complete_without - found.complete_with
     if found.kept and cost > 0:
-        points.append(
-            Point(f"It costs the poster’s board {counted(cost, 'complete model')} of {found.complete_without}.")
-        )
-    return tuple(points)
+        points.append(f"It costs the poster’s board {counted(cost, 'complete model')} of {found.complete_without}.")
+    return points
 
 
 def _arrival(board: BenchmarkBoard, j: int) -> Section:
-    found = _came(board, j)
-    return replace(found, points=(*found.points, *_verdict(board, board.leaves[j])))
-
-
-def _came(board: BenchmarkBoard, j: int) -> Section:
-    leaf, past, question = board.leaves[j], board.past, "What did its arrival do?"
     how = (
         "Each change of a figure is split along the path of boards between the two dates; what is named here happened "
         "between the last board without the benchmark and the first that kept it. The verdict rests on the interval of "
         "ρ over families of models: above 0 (confirmatory from ρ = 0.5), around 0 and within ±0.5, or below 0."
     )
+    answer, changes = _came(board, board.leaves[j])
+    points = (*changes, *_verdict(board, board.leaves[j]))
+    return Section("arrival", "What did its arrival do?", answer, how, points=points)
+
+
+def _came(board: BenchmarkBoard, leaf: str) -> tuple[str, list[str]]:
+    """Return when a benchmark came, and the changes of headline figures on that day."""
+    past = board.past
     kept = next((k for k, points in enumerate(past.points) if leaf in points and points[leaf].kept), None)
     first = next((k for k, points in enumerate(past.points) if leaf in points and points[leaf].scored), None)
     if first is None:
-        return Section("arrival", question, "No known board has a score of it.", how)
+        return "No known board has a score of it.", []
     day = f"{past.moments[first]:%Y-%m-%d}"
     came = f"The first known board with a score of it is of {day}"
     if kept is None:
-        return Section("arrival", question, f"{came}; no board had enough for the poster’s cleaning.", how)
+        return f"{came}; no board had enough for the poster’s cleaning.", []
     if kept == 0:
-        return Section("arrival", question, f"It was kept on the first known board, of {day}.", how)
+        return f"It was kept on the first known board, of {day}.", []
     when = past.moments[kept]
     changes = [
-        Point(change.sentence)
+        change.sentence
         for change in board.history.changes
         if change.later == when and change.figure in ("models", "mean_rho", "r2_behavior")
     ]
-    answer = f"{came}; it counts on the poster’s board since {when:%Y-%m-%d}"
-    answer += ". What moved then:" if changes else ", and no headline figure moved then."
-    return Section("arrival", question, answer, how, points=tuple(changes))
+    moved = ". What moved then:" if changes else ", and no headline figure moved then."
+    return f"{came}; it counts on the poster’s board since {when:%Y-%m-%d}{moved}", changes
 
 
 def _decides(board: BenchmarkBoard, j: int) -> Section:
@@ -302,19 +281,14 @@ def _decides(board: BenchmarkBoard, j: int) -> Section:
         f"Without it {counted(len(moved), 'model')} of {len(with_all)} would have another rank, by "
         f"{number(shift, 1)} places on average; most of all {models.names[i]}, {after} instead of {before}."
     )
-    shown = moved[:_MOVED]
-    table = Table(
-        "decided",
-        "Models that it moves furthest",
-        (Column("model", "name"), Column("rank"), Column("without it"), Column("score on it")),
-        tuple(
-            (models.names[i], str(before), str(after), number(float(models.board.scores[models.rows[i], j])))
-            for i, before, after in shown
-        ),
-        _SHOWN,
-        models=tuple(str(i) for i, _, _ in shown),
-        links=tuple(f"../models/{i}.html" for i, _, _ in shown),
+    rows = tuple(
+        (models.names[i], str(before), str(after), number(float(models.board.scores[models.rows[i], j])))
+        for i, before, after in moved[:_MOVED]
     )
+    columns = (Column("model", "name"), *map(Column, ("rank", "without it", "score on it")))
+    ids = tuple(str(i) for i, _, _ in moved[:_MOVED])
+    links = tuple(f"../models/{i}.html" for i in ids)
+    table = Table("decided", "Models that it moves furthest", columns, rows, _SHOWN, ids, links=links)
     return Section("decides", question, answer, how, tables=(table,))
 
 
@@ -365,10 +339,10 @@ def _list(board: BenchmarkBoard) -> Page:
         )
         for j, leaf in enumerate(board.leaves)
     )
-    columns = (Column("benchmark", "name"), Column("region", "text"), Column("models"), Column("median"),
-               Column("weight"), Column("effective weight"), Column("mean ρ"))  # fmt: skip
-    table = Table("all-benchmarks", "All benchmarks of the average", columns, rows, len(rows),
-                  links=tuple(board.pages[leaf] for leaf in board.leaves))  # fmt: skip
+    numbers = map(Column, ("models", "median", "weight", "effective weight", "mean ρ"))
+    columns = (Column("benchmark", "name"), Column("region", "text"), *numbers)
+    links = tuple(board.pages[leaf] for leaf in board.leaves)
+    table = Table("all-benchmarks", "All benchmarks of the average", columns, rows, len(rows), links=links)
     how = "Weight by the tree of the official average; effective weight and mean ρ on the poster’s board."
     answer = f"{counted(len(rows), 'benchmark')}, {len(board.kept)} of them on the poster’s board; each has a page."
     section = Section("list", "Which benchmarks make the average?", "", how, tables=(table,))

@@ -1,20 +1,32 @@
-"""Section 1: changes since the last observed board."""
+"""Sections 1 and 7: changes since the last observed board, and models that moved in the official ranking."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from brainalign_plugin.certainty.bootstrap import FamilyBootstrap
-from brainalign_plugin.data.board import Board
+from brainalign_plugin.data.board import Board, Model
+from brainalign_plugin.data.snapshot import Snapshot
+from brainalign_plugin.errors import BrainAlignError
 from brainalign_plugin.text import UNKNOWN, counted, visible
 
+from ..history.changes import official_ranks
 from ..history.figures import FIGURES
+from ..history.rank_moves import attribute_rank, main_cause
 from ..history.series import Change, Since
-from .records import Point, Section, Verdict
+from .evidence import Evidence
+from .records import Column, Section, Table, Verdict
 from .wording import count, day, figure, number, sentence, whole_names, within
 
 _MOST = 5
+# Models that moved furthest.
+_MOVED = 10
+# Sentences on models of one name that are followed.
+_ALIKE = 2
+# A sentence, and the anchor of the section that says more.
+_Point: TypeAlias = tuple[str, str]
 _SECTION_OF = {
     "models": "sample",
     "benchmarks": "sample",
@@ -49,10 +61,10 @@ def changed_section(since: Since | None, board: Board, bootstrap: FamilyBootstra
     if since.changes.empty:
         answer = f"Nothing: all scores, models and benchmarks are those of {when}."
         return Section("changed", question, answer, how, Verdict("Nothing restated", "holds"))
-    moved = sorted(_moved(bootstrap, since), key=lambda one: -one.weight)
-    points = [*_restated(since), *_once(one.point for one in moved[: _MOST - 1]), *_came(since)]
-    return Section("changed", question, _answer(since, board, bootstrap, when), how, _verdict(since),
-                   tuple(points[:_MOST]))  # fmt: skip
+    points = [*_restated(since), *_once(_moved(bootstrap, since)[: _MOST - 1]), *_came(since)][:_MOST]
+    texts, links = zip(*points, strict=True) if points else ((), ())
+    answer = _answer(since, board, bootstrap, when)
+    return Section("changed", question, answer, how, _verdict(since), texts, links=links)
 
 
 def news_in_words(since: Since, board: Board, bootstrap: FamilyBootstrap, complete: Iterable[int]) -> str:
@@ -123,28 +135,21 @@ def _verdict(since: Since) -> Verdict:
     return Verdict("Nothing restated", "holds")
 
 
-def _once(points: Iterable[Point]) -> Iterator[Point]:
+def _once(points: Iterable[_Point]) -> Iterator[_Point]:
     """Yield the points; the reason that the one before has is not given again."""
     last = ""
-    for point in points:
-        words, _, reason = point.text.partition("; mostly as ")
-        yield replace(point, text=f"{words}, for the same reason.") if reason and reason == last else point
+    for text, link in points:
+        words, _, reason = text.partition("; mostly as ")
+        yield (f"{words}, for the same reason." if reason and reason == last else text), link
         last = reason
 
 
-@dataclass(frozen=True, slots=True)
-class _Moved:
-    point: Point
-    weight: float
-
-
-def _moved(bootstrap: FamilyBootstrap, since: Since) -> Iterator[_Moved]:
-    for name in _TOLD:
-        change = since.causes.get(name)
-        if change is None or figure(name, change.before) == figure(name, change.after):
-            continue
-        yield _Moved(Point(_sentence(bootstrap, change), f"#{_SECTION_OF.get(name, 'agreement')}"),
-                     _weight(bootstrap, change))  # fmt: skip
+def _moved(bootstrap: FamilyBootstrap, since: Since) -> list[_Point]:
+    """Return the figures that changed as shown, the one furthest out of the ordinary first."""
+    changes = [since.causes[name] for name in _TOLD if name in since.causes]
+    moved = [one for one in changes if figure(one.figure, one.before) != figure(one.figure, one.after)]
+    moved.sort(key=lambda change: -_weight(bootstrap, change))
+    return [(_sentence(bootstrap, one), f"#{_SECTION_OF.get(one.figure, 'agreement')}") for one in moved]
 
 
 def _weight(bootstrap: FamilyBootstrap, change: Change) -> float:
@@ -156,15 +161,14 @@ def _weight(bootstrap: FamilyBootstrap, change: Change) -> float:
 
 
 def _sentence(bootstrap: FamilyBootstrap, change: Change) -> str:
-    name = change.figure
-    now = f"{figure(name, change.after)}"
+    name, now = change.figure, figure(change.figure, change.after)
     if name not in ("models", "benchmarks"):
         now += within(name, bootstrap.intervals[name])
     reason = f"; mostly as {whole_names(change.reasons[0])}" if change.reasons else ""
     return sentence(f"{FIGURES[name]}: {now}, {figure(name, change.before)} before{reason}")
 
 
-def _restated(since: Since) -> Iterator[Point]:
+def _restated(since: Since) -> Iterator[_Point]:
     if not since.restated:
         return
     rho = since.differences["mean_rho"]
@@ -176,14 +180,12 @@ def _restated(since: Since) -> Iterator[Point]:
         )
         if rho.interval is not None:
             text += f" (95 % interval {figure('mean_rho', rho.interval[0])} to {figure('mean_rho', rho.interval[1])})"
-    yield Point(sentence(text), "#time")
+    yield sentence(text), "#time"
 
 
-def _came(since: Since) -> Iterator[Point]:
+def _came(since: Since) -> Iterator[_Point]:
     added, removed = since.changes.models_added, since.changes.models_removed
-    parts = [
-        f"{counted(len(models), 'model')} {word}" for models, word in ((added, "came"), (removed, "went")) if models
-    ]
+    parts = [f"{counted(len(of), 'model')} {word}" for of, word in ((added, "came"), (removed, "went")) if of]
     moves = since.changes.rank_moves
     if moves:
         first = max(moves, key=lambda move: abs(move.after - move.before))
@@ -192,4 +194,91 @@ def _came(since: Since) -> Iterator[Point]:
             f"furthest, from {first.before} to {first.after}"
         )
     if parts:
-        yield Point(sentence("; ".join(parts)), "#moves")
+        yield sentence("; ".join(parts)), "#moves"
+
+
+def moves_section(evidence: Evidence, since: Since) -> Section:
+    """Return the section on the ten models that moved furthest since the last observed board."""
+    moves = sorted(since.changes.rank_moves, key=lambda move: (-abs(move.after - move.before), move.model))
+    question = "Who moved, and why?"
+    when = day(since.earlier.as_of_time)
+    how = (
+        "The ten that moved furthest in the official ranking. Each move is split along the path of boards between the "
+        "two dates, on ranks of full precision with missing scores as 0; models are grouped by the largest part. "
+        "brainalign diff --model ID says it of any other model."
+    )
+    if not moves:
+        return Section("moves", question, f"Nobody: no model moved in the official ranking since {when}.", how)
+    furthest = [(move, *_reason(since, move.model)) for move in moves[:_MOVED]]
+    many = Counter(reason for _, reason, _ in furthest)
+    furthest.sort(key=lambda row: (-many[row[1]], row[1]))
+    largest = furthest[0][1]
+    answer = sentence(
+        f"{counted(len(moves), 'model')} moved in the official ranking since {when}; for {many[largest]} "
+        f"of the {len(furthest)} that moved furthest the largest reason is {largest}"
+    )
+    columns = (Column("model", "name"), Column("rank"), Column("largest reason", "prose"), Column("its places"))
+    rows = tuple(
+        (evidence.names.get(move.model, visible(move.name, 60)), f"{move.before} → {move.after}", reason, places)
+        for move, reason, places in furthest
+    )
+    ids = tuple(str(move.model) for move, _, _ in furthest)
+    table = Table("moves-table", "The moves, by reason", columns, rows, models=ids)
+    return Section("moves", question, answer, how, tables=(table,))
+
+
+def followed_models(
+    wanted: str, snapshot: Snapshot, ranks: Sequence[int | None], since: Since | None
+) -> tuple[str, ...]:
+    """Return a sentence on each model of an id or name: its official ranks before and now, and the reason.
+
+    `wanted`: an id, or a name in any case; a name may be that of several models. `snapshot`: the board now. `ranks`:
+    official rank of each of its models.
+    """
+    now = {model.id: rank for model, rank in zip(snapshot.models, ranks, strict=True)}
+    gone = () if since is None else since.changes.models_removed
+    found = [
+        model
+        for model in (*snapshot.models, *gone)
+        if str(model.id) == wanted.strip() or model.name.casefold() == wanted.strip().casefold()
+    ]
+    if not found:
+        return (f"{visible(wanted, 60)}: no model of this id or name is on the board",)
+    told: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for model in found:
+        name = visible(model.name, 60) or UNKNOWN
+        told[name, _followed(model, now, since)].append(str(model.id))
+    lines = [f"{name} ({', '.join(ids[:6])}{', …' * (len(ids) > 6)}): {text}" for (name, text), ids in told.items()]
+    more = sum(map(len, list(told.values())[_ALIKE:]))
+    return (*lines[:_ALIKE], *([f"{visible(wanted, 60)}: {counted(more, 'more model')} of this name"] if more else ()))
+
+
+def _followed(model: Model, now: Mapping[int, int | None], since: Since | None) -> str:
+    if model.id not in now:
+        return "went from the board"
+    rank = now[model.id]
+    shown = "no official rank" if rank is None else f"official rank {rank}"
+    if since is None:
+        return shown
+    if model in since.changes.models_added:
+        return f"new, {shown}"
+    move = next((move for move in since.changes.rank_moves if move.model == model.id), None)
+    if move is not None:
+        return f"{shown}, {move.before} before; mostly {_reason(since, model.id, 70)[0]}"
+    before = official_ranks(since.changes.earlier).get(model.id)
+    if (rank is None) != (before is None):
+        return f"{shown}, {'none' if before is None else before} before"
+    return f"{shown}, as before"
+
+
+def _reason(since: Since, model: int, limit: int = 120) -> tuple[str, str]:
+    """Return the largest cause of a move, and its places on ranks of full precision."""
+    try:
+        found = attribute_rank(since.changes.earlier.board(), since.changes.later.board(), model)
+    except BrainAlignError as failure:
+        return f"a reason that cannot be found ({visible(str(failure), 120)})", UNKNOWN
+    cause = main_cause(found)
+    if cause is None:
+        return "rounding to the two decimals of the official rank", UNKNOWN
+    why, places = cause
+    return whole_names(why, limit), f"{abs(places):.0f}"

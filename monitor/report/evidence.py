@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+
+import numpy as np
 
 from brainalign_plugin.analysis import Analysis
 from brainalign_plugin.arrays import FloatArray
 from brainalign_plugin.audit.study import SchemeStudy
 from brainalign_plugin.certainty.board_certainty import BoardCertainty
 from brainalign_plugin.certainty.bootstrap import Interval, draw_counts
-from brainalign_plugin.certainty.figures import Panel, headline, largest_benchmarks, panels
+from brainalign_plugin.certainty.figures import Outcomes, Panel, headline, largest_benchmarks, panels
 from brainalign_plugin.certainty.good_models import HALF, GoodAgreement, agreement_curve
 from brainalign_plugin.certainty.validity import Validity
 from brainalign_plugin.files.site_cells import Rejected
 from brainalign_plugin.text import BRAIN_SCORE, distinct_names
 
 from ..history.series import Chronicle, Since
+from .records import Verdict
+from .wording import CLAIM, chance
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +74,17 @@ class Evidence:
         """True if the board has a neural and a behavioural part, with models on it."""
         board = self.analysis.cleaning.board
         return bool(board.models) and all(part in board.tree for part in board.parts)
+
+    def verdict(self, claim: str, judge: Callable[..., Outcomes], **figures: float | None) -> Verdict | None:
+        """Return the judgement of a claim by headline figures, with its probability over draws of families."""
+        if None in figures.values():
+            return None
+        words = f"The poster’s claim {claim}"
+        if self.interval("mean_rho") is None:
+            return Verdict(f"{words} is open: too few families of models", "unknown")
+        outcome = str(judge(*(np.array([value]) for value in figures.values()))[0])
+        same = judge(*(self.resampled[name] for name in figures)) == outcome
+        return Verdict(f"{words} {CLAIM[outcome]}, with {chance(float(np.mean(same)))}", outcome)  # type: ignore[arg-type]
 
     def interval(self, name: str) -> Interval | None:
         """Interval of a headline figure over families of models."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from scipy.stats import rankdata
@@ -12,6 +13,9 @@ from scipy.stats import rankdata
 from brainalign_plugin.analysis import Analysis
 from brainalign_plugin.arrays import FloatArray
 from brainalign_plugin.certainty.families import near_copies
+from brainalign_plugin.certainty.posterior import Posterior
+from brainalign_plugin.certainty.universe_ranks import Universe
+from brainalign_plugin.certainty.variance_components import NotEstimable
 from brainalign_plugin.data.board import Board
 from brainalign_plugin.data.official import CellState, official_ranks
 from brainalign_plugin.data.tree import names_paper, paper
@@ -19,6 +23,11 @@ from brainalign_plugin.errors import BoardError
 from brainalign_plugin.plot.labels import leaf_labels
 from brainalign_plugin.schemes import rank_models
 from brainalign_plugin.text import distinct_names, visible
+
+# Two models are distinguished where one is above the other with at least this probability.
+APART = 0.975
+# Ranks on the poster's board by the name of a scheme and the id of a model.
+SchemeRanks: TypeAlias = Mapping[str, Mapping[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +40,60 @@ class PaperRange:
     without_worst: str
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Rank by universe score with its interval and tier."""
+
+    rank: int
+    low: int
+    high: int
+    tier: int
+    tiers: int
+    ranked: int
+    score: float
+    sd: float
+
+    def above(self, other: Standing) -> float:
+        """Return the probability that the model is above another."""
+        return Posterior(np.array([self.score, other.score]), np.array([self.sd, other.sd])).above(0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLink:
+    """A model, the address of its page below the site, and its ranks in words."""
+
+    id: int
+    name: str
+    page: str
+    text: str
+
+
+def standings_of(found: Universe | NotEstimable | None) -> dict[int, Standing]:
+    """Return the standing of each model that has a universe score, by id, the best first."""
+    if not isinstance(found, Universe):
+        return {}
+    posterior = Posterior(found.scored.scores, found.sd_widened)
+    order = sorted(np.flatnonzero(found.ranks > 0).tolist(), key=lambda k: found.ranks[k])
+    tiers: dict[int, int] = {}
+    tier, best = 0, -1
+    for k in order:
+        # A new tier begins where its first is distinguished from the first of the one before.
+        if not tiers or posterior.above(best, k) >= APART:
+            tier, best = tier + 1, k
+        tiers[k] = tier
+    own = (found.ranks, found.low, found.high, found.scored.scores, found.sd_widened)
+    ranks, low, high, scores, sd = (column.tolist() for column in own)
+    return {
+        found.ids[k]: Standing(ranks[k], low[k], high[k], tiers[k], tier, len(order), scores[k], sd[k]) for k in order
+    }
+
+
 @dataclass(frozen=True, eq=False)
 class ModelBoard:
     """All ``n`` models of a board on its ``m`` leaves under the average."""
 
     analysis: Analysis
+    universe: Universe | NotEstimable | None = None  # Of the same models
 
     @cached_property
     def board(self) -> Board:
@@ -48,6 +106,23 @@ class ModelBoard:
         ids = self.board.ids
         shown = distinct_names([model.name for model in self.board.models], ids, 60)
         return dict(zip(ids, shown, strict=True))
+
+    @cached_property
+    def standings(self) -> Mapping[int, Standing]:
+        """Standings by universe score, by id."""
+        return standings_of(self.universe)
+
+    @cached_property
+    def links(self) -> Mapping[int, ModelLink]:
+        """All models with the addresses of their pages, by id, the best official rank first."""
+        found = {}
+        for row in self.order:
+            i, rank = self.board.ids[row], self.ranks[row]
+            text, own = "no official rank" if rank is None else f"official rank {rank}", self.standings.get(i)
+            if own is not None:
+                text += f", by universe score {own.rank} ({own.low}–{own.high})"
+            found[i] = ModelLink(i, self.names[i], f"models/{i}.html", text)
+        return found
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -150,10 +225,10 @@ class ModelBoard:
         papers: dict[str, list[int]] = {}
         for j, leaf in enumerate(self.board.leaves):
             papers.setdefault(paper(leaf), []).append(j)
-        found: dict[int, list[tuple[int, str]]] = {}
-        for name, columns in {"": [], **papers}.items():
+        found: dict[int, list[tuple[int, str]]] = {i: [(rank, "")] for i, rank in self.exact_ranks.items()}
+        for name, columns in papers.items():
             for i, rank in self.ranks_without(columns).items():
-                found.setdefault(i, []).append((rank, visible(name, 60) if name else ""))
+                found.setdefault(i, []).append((rank, visible(name, 60)))
         return {i: PaperRange(*min(ranks), *max(ranks, key=lambda one: one[0])) for i, ranks in found.items()}
 
     @cached_property

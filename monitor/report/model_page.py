@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from brainalign_plugin.certainty.universe_ranks import Universe
-from brainalign_plugin.certainty.variance_components import NotEstimable
+from brainalign_plugin.certainty.record import plain
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.plot.curves import over_time
 from brainalign_plugin.plot.rows import dots
@@ -18,129 +17,84 @@ from brainalign_plugin.text import UNKNOWN, counted, visible
 from ..base.files import csv_bytes, json_bytes
 from ..history.rank_moves import RankHistory
 from .benchmark_board import benchmark_paths
-from .model_board import ModelBoard, PaperRange
-from .model_standing import (
-    ModelLink,
-    SchemeRanks,
-    Standing,
-    copies_section,
-    neighbours_section,
-    over_schemes,
-    standings_of,
-)
-from .records import Column, Figure, Link, Page, Section, Table
+from .model_board import APART, ModelBoard, ModelLink, SchemeRanks
+from .records import Column, Figure, Page, Section, Table
 from .wording import known, listed, number, percent
 
 _SHOWN = 15
+# Official neighbours above and below.
+_NEAR = 3
 BRAIN_SCORE = "https://www.brain-score.org/"
 SCORE_COLUMNS = ("benchmark", "region", "state", "score", "percentile", "models", "median", "best", "weight")
 
 
-def model_links(board: ModelBoard, universe: Universe | NotEstimable) -> list[ModelLink]:
-    """Return all models with the addresses of their pages, the best official rank first."""
-    standings, names = standings_of(universe), list(board.names.items())
-    return [
-        ModelLink(i, name, f"models/{i}.html", _ranks_text(board.ranks[row], standings.get(i)))
-        for row in board.order
-        for i, name in [names[row]]
-    ]
-
-
-def model_pages(
-    board: ModelBoard, universe: Universe | NotEstimable, past: RankHistory, schemes: SchemeRanks | None = None
-) -> Iterator[Page]:
+def model_pages(board: ModelBoard, past: RankHistory, schemes: SchemeRanks | None = None) -> Iterator[Page]:
     """Yield the page of every model, the best official rank first.
 
-    `universe`: of the same models. `past`: up to the same board. `schemes`: ranks of the models that are on the
-    poster's board.
+    `past`: up to the same board. `schemes`: ranks of the models that are on the poster's board.
     """
-    standings = standings_of(universe)
-    links = {link.id: link for link in model_links(board, universe)}
     for row in board.order:
-        yield _page(board, row, links, standings, past, schemes or {})
+        yield _page(board, row, past, schemes or {})
 
 
-def models_page(board: ModelBoard, universe: Universe | NotEstimable) -> Page:
+def models_page(board: ModelBoard) -> Page:
     """Return the page that lists all models."""
-    standings, links = standings_of(universe), model_links(board, universe)
     rows = []
-    for link in links:
-        row, own, spread = board.rows[link.id], standings.get(link.id), board.paper_ranges.get(link.id)
-        rank = board.ranks[row]
+    for i, link in board.links.items():
+        own, spread, row = board.standings.get(i), board.paper_ranges.get(i), board.rows[i]
+        universe = (f"{own.rank} ({own.low}–{own.high})", str(own.tier)) if own else (UNKNOWN, UNKNOWN)
         rows.append(
             (
                 link.name,
-                UNKNOWN if rank is None else str(rank),
+                number(board.ranks[row], 0),
                 number(float(board.scores[row])),
-                f"{own.rank} ({own.low}–{own.high})" if own else UNKNOWN,
-                str(own.tier) if own else UNKNOWN,
+                *universe,
                 f"{spread.best}–{spread.worst}" if spread else UNKNOWN,
                 str(int((board.board.states[row] == CellState.SCORED).sum())),
             )
         )
-    columns = (Column("model", "name"), Column("official rank"), Column("score"), Column("universe rank"),
-               Column("tier"), Column("without a paper"), Column("benchmarks"))  # fmt: skip
-    table = Table("all-models", "All models, the best official rank first", columns, tuple(rows), 100,
-                  links=tuple(link.page for link in links))  # fmt: skip
+    numbers = ("official rank", "score", "universe rank", "tier", "without a paper", "benchmarks")
+    columns, links = (Column("model", "name"), *map(Column, numbers)), tuple(link.page for link in board.links.values())
+    table = Table("all-models", "All models, the best official rank first", columns, tuple(rows), 100, links=links)
     how = (
         "Universe rank: by universe score, with its 95 % interval. Without a paper: best and worst official rank "
         "over the boards that lack one paper, at full precision."
     )
     answer = f"{counted(len(rows), 'model')}; each has a page with its ranks, profile, history and gaps."
-    return Page("models", "models.html", "Models", answer,
-                (Section("list", "How do all models rank?", "", how, tables=(table,)),))  # fmt: skip
+    section = Section("list", "How do all models rank?", "", how, tables=(table,))
+    return Page("models", "models.html", "Models", answer, (section,))
 
 
-def _ranks_text(official: int | None, standing: Standing | None) -> str:
-    first = "no official rank" if official is None else f"official rank {official}"
-    if standing is None:
-        return first
-    return f"{first}, by universe score {standing.rank} ({standing.low}–{standing.high})"
-
-
-def _page(
-    board: ModelBoard,
-    row: int,
-    links: Mapping[int, ModelLink],
-    standings: Mapping[int, Standing],
-    past: RankHistory,
-    schemes: SchemeRanks,
-) -> Page:
+def _page(board: ModelBoard, row: int, past: RankHistory, schemes: SchemeRanks) -> Page:
     i, snapshot = board.board.ids[row], board.analysis.snapshot
-    spread, standing = board.paper_ranges.get(i), standings.get(i)
     scores = _scores(board, row)
     by_scheme = {name: ranks[i] for name, ranks in schemes.items() if i in ranks}
     sections = (
         _profile(board, row, scores),
         _history(i, past),
-        neighbours_section(board, row, links, standings),
+        _neighbours(board, row),
         _gaps(board, row),
-        copies_section(board, i, links),
+        _copies(board, i),
     )
     found = [
-        Link(f"{i}.csv", "scores as CSV"),
-        Link(f"{i}.json", "all facts as JSON"),
-        Link(f"../compare.html?models={i}", "compare with another model"),
+        (f"{i}.csv", "scores as CSV"),
+        (f"{i}.json", "all facts as JSON"),
+        (f"../compare.html?models={i}", "compare with another model"),
     ]
     if not snapshot.simulated:
-        found.append(Link(f"{BRAIN_SCORE}model/{snapshot.domain}/{i}", "its page at Brain-Score"))
-    return Page(
-        "model",
-        links[i].page,
-        links[i].name,
-        f"{_answer(board, row, standing, spread)}{over_schemes(by_scheme, schemes)}",
-        tuple(section for section in sections if section is not None),
-        tuple(found),
-        {
-            f"models/{i}.csv": csv_bytes(SCORE_COLUMNS, scores),
-            f"models/{i}.json": json_bytes(
-                _record(board, row, standing, spread, past, scores) | {"ranks_by_scheme": by_scheme}
-            ),
-        },
-    )
+        found.append((f"{BRAIN_SCORE}model/{snapshot.domain}/{i}", "its page at Brain-Score"))
+    files = {
+        f"models/{i}.csv": csv_bytes(SCORE_COLUMNS, scores),
+        f"models/{i}.json": json_bytes(_record(board, row, past, scores) | {"ranks_by_scheme": by_scheme}),
+    }
+    answer = f"{_answer(board, row)}{_over_schemes(by_scheme, schemes)}"
+    shown = tuple(section for section in sections if section is not None)
+    return Page("model", board.links[i].page, board.links[i].name, answer, shown, tuple(found), files)
 
 
-def _answer(board: ModelBoard, row: int, standing: Standing | None, spread: PaperRange | None) -> str:
+def _answer(board: ModelBoard, row: int) -> str:
+    i = board.board.ids[row]
+    standing, spread = board.standings.get(i), board.paper_ranges.get(i)
     official, ranked = board.ranks[row], sum(rank is not None for rank in board.ranks)
     score = board.scores[row]
     text = (
@@ -303,45 +257,81 @@ def _gaps(board: ModelBoard, row: int) -> Section:
     return Section("gaps", question, f"{answer}.", how, tables=(table,))
 
 
-def _record(
-    board: ModelBoard,
-    row: int,
-    standing: Standing | None,
-    spread: PaperRange | None,
-    past: RankHistory,
-    scores: tuple[tuple[Any, ...], ...],
-) -> dict[str, Any]:
-    i = board.board.ids[row]
+def _over_schemes(ranks: Mapping[str, int], schemes: SchemeRanks) -> str:
+    """Return its range over schemes as a further sentence; GLS counts in no range, because it rewards noise."""
+    if not any(schemes.values()):
+        return ""
+    counted_in = {name: rank for name, rank in ranks.items() if name != "GLS"}
+    if not counted_in:
+        return " It is not on the poster’s board, on which the schemes are compared."
+    best, worst = min(counted_in, key=lambda name: counted_in[name]), max(counted_in, key=lambda name: counted_in[name])
+    return (
+        f" Under {counted(len(counted_in), 'scheme')} its rank among {counted(len(schemes[best]), 'model')} of the "
+        f"poster’s board lies between {counted_in[best]} ({best}) and {counted_in[worst]} ({worst})."
+    )
+
+
+def _neighbours(board: ModelBoard, row: int) -> Section | None:
+    """Return the models next to it in the official ranking, each with its probability; None without a rank."""
+    ranked = [one for one in board.order if board.ranks[one] is not None]
+    if row not in ranked or len(ranked) < 2:
+        return None
+    at, own = ranked.index(row), board.standings.get(board.board.ids[row])
+    near = [board.links[board.board.ids[one]] for one in ranked[max(at - _NEAR, 0) : at + _NEAR + 1] if one != row]
+    others = [board.standings.get(link.id) for link in near]
+    above = [None if own is None or other is None else own.above(other) for other in others]
+    known_apart = [one for one in above if one is not None]
+    apart = sum(max(one, 1 - one) >= APART for one in known_apart)
+    answer = (
+        f"It is told apart from {apart} of its {counted(len(known_apart), 'neighbour')} in the official ranking."
+        if known_apart
+        else "Nothing tells it apart from its neighbours: they, or it, have no universe score."
+    )
+    how = (
+        f"Neighbours are up to {_NEAR} models above and below it by official rank. The probability that it is above "
+        "each is by universe score; two models are told apart where it is at least 0.975 for one of them."
+    )
+    table = _linked("neighbours", "Its neighbours by official rank", near, "probability that it is above", above)
+    return Section("near", "Is it told apart from its neighbours?", answer, how, tables=(table,))
+
+
+def _linked(
+    name: str, caption: str, links: Sequence[ModelLink], label: str = "", values: Sequence[float | None] = ()
+) -> Table:
+    """Return a table of models with their ranks, and a number of each if there are any."""
+    columns = (Column("model", "name"), Column("ranks", "prose"), *([Column(label)] if label else []))
+    rows = tuple((link.name, link.text, *(number(one, 2) for one in values[k : k + 1])) for k, link in enumerate(links))
+    ids = tuple(str(link.id) for link in links)
+    return Table(name, caption, columns, rows, models=ids, links=tuple(f"{i}.html" for i in ids))
+
+
+def _copies(board: ModelBoard, i: int) -> Section:
+    """Return its near-copies with their pages."""
+    question, others = "Which models are near-copies of it?", [board.links[k] for k in board.copies.get(i, ())]
+    how = "Near-copies share ten scores or more, half of them equal to three decimals and none further apart than 0.01."
+    if not others:
+        return Section("copies", question, "None.", how)
+    table = _linked("near-copies", "Its near-copies", others)
+    return Section("copies", question, f"{counted(len(others), 'other model')}.", how, tables=(table,))
+
+
+def _record(board: ModelBoard, row: int, past: RankHistory, scores: tuple[tuple[Any, ...], ...]) -> dict[str, Any]:
+    i, rank = board.board.ids[row], board.ranks[row]
+    standing, spread = board.standings.get(i), board.paper_ranges.get(i)
+    official = {"score": known(board.scores[row]), "rank": rank, "rank_with_medians": board.rank_without_gaps(row)}
     return {
         "schema": 1,
         "id": i,
         "name": board.board.models[row].name,
         "as_of": board.analysis.snapshot.as_of_time.isoformat(),
-        "official": {
-            "score": known(board.scores[row]),
-            "rank": board.ranks[row],
-            "rank_with_medians": board.rank_without_gaps(row),
-        },
-        "universe": None
-        if standing is None
-        else asdict(standing),
-        "without_one_paper": None
-        if spread is None
-        else {
-            "best": spread.best,
-            "without_best": spread.without_best or None,
-            "worst": spread.worst,
-            "without_worst": spread.without_worst or None,
-        },
+        "official": official,
+        "universe": plain(standing),
+        "without_one_paper": spread and {name: value or None for name, value in asdict(spread).items()},
         "near_copies": list(board.copies.get(i, ())),
         "history": [
             {"as_of": moment.isoformat(), "rank": ranks.get(i)}
             for moment, ranks in zip(past.moments, past.ranks, strict=True)
         ],
-        "moves": [
-            {"earlier": move.earlier.isoformat(), "later": move.later.isoformat(), "before": move.before,
-             "after": move.after, "reason": move.reason, "places": move.places}
-            for move in past.moves.get(i, ())
-        ],
+        "moves": plain(past.moves.get(i, ())),
         "scores": [dict(zip(SCORE_COLUMNS, one, strict=True)) for one in scores],
-    }  # fmt: skip
+    }

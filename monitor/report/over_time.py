@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +11,8 @@ from brainalign_plugin.text import counted, visible
 
 from ..history.figures import COUNTS, FIGURES, SHARES
 from ..history.known_events import KnownEvent
-from ..history.series import FULL, SAME_BENCHMARKS, SAME_MODELS, Chronicle, Point
+from ..history.series import FULL, SAME_BENCHMARKS, SAME_MODELS, Chronicle
 from .records import Figure, Section
-from .records import Point as Line
 from .wording import figure
 
 # Figures that a reader can choose; the first is shown at first.
@@ -26,7 +24,6 @@ _NULL = "null_r2_behavior"
 def time_section(past: Chronicle) -> Section:
     """Return the section on the headline figures over time."""
     points = [point for point in past.history.series["mean_rho"] if point.panel == FULL]
-    known = [point for point in points if point.value is not None]
     title = _title(past, "mean_rho")
     text = (
         f"Scores were restated in a way that moved a figure {counted(past.restated, 'time')}."
@@ -39,8 +36,9 @@ def time_section(past: Chronicle) -> Section:
         "are 95 % intervals over families of models. The other lines hold models, benchmarks or both fixed over the "
         "last two years: where the first line moves and they do not, the sample moved."
     )
+    known = any(point.value is not None for point in points)
     figures = (Figure("time", time_chart(past, "mean_rho", brush=True), answer=True, wide=True),) if known else ()
-    return Section("time", "How did that come about?", title, how, None, (Line(text),), figures)
+    return Section("time", "How did that come about?", title, how, None, (text,), figures)
 
 
 def _title(past: Chronicle, name: str) -> str:
@@ -61,14 +59,13 @@ def time_chart(past: Chronicle, name: str, events: bool = True, brush: bool = Fa
     series = past.history.series[name]
     panels = list(dict.fromkeys(point.panel for point in series))
     times = sorted({point.as_of for point in series})
-    by_panel = {
-        _PANELS.get(panel, panel): {point.as_of: point for point in series if point.panel == panel} for panel in panels
-    }
+    by_panel = {_PANELS.get(panel, panel): [point for point in series if point.panel == panel] for panel in panels}
     if name == "r2_behavior":
-        by_panel["spread alone"] = {p.as_of: p for p in past.history.series[_NULL] if p.panel == FULL}
-    curves = {label: [_value(points, time) for time in times] for label, points in by_panel.items()}
-    first = next(iter(by_panel), "")
-    low, high = ([_end(by_panel.get(first, {}), time, k) for time in times] for k in (0, 1))
+        by_panel["spread alone"] = [point for point in past.history.series[_NULL] if point.panel == FULL]
+    found = {label: {point.as_of: point for point in points} for label, points in by_panel.items()}
+    curves = {label: [at[time].value if time in at else None for time in times] for label, at in found.items()}
+    first, at = next(iter(found.items()), ("", {}))
+    ends = [(at[time].interval if time in at else None) or (None, None) for time in times]
     title = _title(past, name)
     return over_time(
         [f"{time:%Y-%m-%d}" for time in times],
@@ -76,8 +73,8 @@ def time_chart(past: Chronicle, name: str, events: bool = True, brush: bool = Fa
         title=title,
         alt=f"Lines over time, one a panel. {title}",
         axis=_axis(name),
-        low={first: low},
-        high={first: high},
+        low={first: [low for low, _ in ends]},
+        high={first: [high for _, high in ends]},
         notes=_notes(past.events, times) if events else None,
         brush=brush,
         form=",.0f" if name in COUNTS else ".2f",
@@ -87,15 +84,6 @@ def time_chart(past: Chronicle, name: str, events: bool = True, brush: bool = Fa
 def _axis(name: str) -> str:
     """Return the unit of a figure: its words are the title of the chart."""
     return "number" if name in COUNTS else "share" if name in SHARES else "mean ρ" if "rho" in name else "sd"
-
-
-def _value(points: Mapping[Any, Point], time: Any) -> float | None:
-    return points[time].value if time in points else None
-
-
-def _end(points: Mapping[Any, Point], time: Any, end: int) -> float | None:
-    interval = points[time].interval if time in points else None
-    return None if interval is None else interval[end]
 
 
 def _notes(events: tuple[KnownEvent, ...], times: list[datetime]) -> dict[str, str]:
@@ -108,8 +96,8 @@ def _notes(events: tuple[KnownEvent, ...], times: list[datetime]) -> dict[str, s
 
 def series_data(past: Chronicle) -> dict[str, Any]:
     """Return the charts that a reader can switch to, without what they share."""
-    found = {}
-    for name in CHOICES:
-        chart = time_chart(past, name, brush=True)
-        found[name] = {"label": FIGURES[name], "title": chart.title, "spec": chart.spec, "tables": chart.tables}
-    return found
+    charts = {name: time_chart(past, name, brush=True) for name in CHOICES}
+    return {
+        name: {"label": FIGURES[name], "title": chart.title, "spec": chart.spec, "tables": chart.tables}
+        for name, chart in charts.items()
+    }

@@ -8,20 +8,17 @@ from itertools import pairwise
 import numpy as np
 
 from brainalign_plugin.certainty.design_study import next_benchmarks
-from brainalign_plugin.certainty.posterior import Posterior
-from brainalign_plugin.certainty.universe_ranks import Universe
 from brainalign_plugin.certainty.variance_components import Certainty, NotEstimable
 from brainalign_plugin.plot.rows import dots
 from brainalign_plugin.text import UNKNOWN, counted, visible
 
 from .evidence import Evidence
-from .records import Column, Figure, Point, Section, Table
+from .model_board import APART, Standing, standings_of
+from .records import Column, Figure, Section, Table
 from .sample import panels_of
 from .wording import count, known, listed, number, percent, within
 
 _SHOWN, _CHARTED = 20, 20
-# Two models are distinguished where the better one is above with at least this probability.
-_APART = 0.975
 
 
 def ranks_section(evidence: Evidence) -> Section:
@@ -35,64 +32,34 @@ def ranks_section(evidence: Evidence) -> Section:
         "none. A new tier begins where its best is told apart (probability 0.975) from the next. Range: best and worst "
         "rank under all schemes but GLS on the poster’s board."
     )
-    table = _table(evidence, universe_tiers(found) if isinstance(found, Universe) else {})
+    standings = standings_of(found)
+    table = _table(evidence, standings)
     if isinstance(found, NotEstimable):
         answer = f"No model can be told to be best: {visible(found.reason, 200)}."
         return Section("ranks", question, answer, how, tables=(table,))
-    order = _order(found)
-    first = order[0]
-    apart = _neighbours_apart(found, order)
+    first, *_ = top = list(standings)[:_CHARTED]
+    apart = sum(one.above(other) >= APART for one, other in pairwise(standings.values()))
     answer = (
-        f"{evidence.names[found.ids[first]]} comes first by universe score and is truly first with probability "
-        f"{number(float(found.first[first]), 2)}; {count(apart)} of {counted(len(order) - 1, 'pair')} of neighbours "
+        f"{evidence.names[first]} comes first by universe score and is truly first with probability "
+        f"{number(float(found.first[found.ids.index(first)]), 2)}; {count(apart)} of "
+        f"{counted(len(standings) - 1, 'pair')} of neighbours "
         f"{'is' if apart == 1 else 'are'} told apart (reliability {number(found.scored.reliability, 2)})."
     )
-    top = order[:_CHARTED]
     chart = dots(
-        [evidence.names[found.ids[k]] for k in top],
-        [float(found.ranks[k]) for k in top],
+        [evidence.names[i] for i in top],
+        [float(standings[i].rank) for i in top],
         title=answer,
         alt="Dots with bars, one row a model: rank by universe score with its 95 % interval, official rank "
         f"hollow. {answer}",
         axis="rank, 95 % (hollow: official)",
-        low=[float(found.low[k]) for k in top],
-        high=[float(found.high[k]) for k in top],
-        reference=[_float(evidence.official[found.ids[k]]) for k in top],
-        ids=[found.ids[k] for k in top],
+        low=[float(standings[i].low) for i in top],
+        high=[float(standings[i].high) for i in top],
+        reference=[known(evidence.official[i]) for i in top],
+        ids=top,
         form="d",
     )
-    points = tuple(Point(text) for text in (_official(evidence), _papers(evidence)) if text)
+    points = tuple(filter(None, (_official(evidence), _papers(evidence))))
     return Section("ranks", question, answer, how, None, points, (Figure("best", chart, True, True),), (table,))
-
-
-def _float(value: int | None) -> float | None:
-    return None if value is None else float(value)
-
-
-def _order(found: Universe) -> list[int]:
-    """Return the positions of the ranked models, best first."""
-    ranked = np.flatnonzero(found.ranks > 0)
-    order: list[int] = ranked[np.argsort(found.ranks[ranked], kind="stable")].tolist()
-    return order
-
-
-def _posterior(found: Universe) -> Posterior:
-    return Posterior(found.scored.scores, found.sd_widened)
-
-
-def _neighbours_apart(found: Universe, order: list[int]) -> int:
-    posterior = _posterior(found)
-    return sum(posterior.above(one, other) >= _APART for one, other in pairwise(order))
-
-
-def universe_tiers(found: Universe) -> Mapping[int, int]:
-    """Return the tier of each ranked model by id: 1 is the best."""
-    posterior, tiers, tier, best = _posterior(found), {}, 0, -1
-    for k in _order(found):
-        if best < 0 or posterior.above(best, k) >= _APART:
-            tier, best = tier + 1, k
-        tiers[found.ids[k]] = tier
-    return tiers
 
 
 def _official(evidence: Evidence) -> str:
@@ -136,52 +103,31 @@ def _papers(evidence: Evidence) -> str:
     )
 
 
-def _table(evidence: Evidence, tiers: Mapping[int, int]) -> Table:
-    found = evidence.certainty.universe
-    by_id = {} if isinstance(found, NotEstimable) else {i: k for k, i in enumerate(found.ids)}
+def _table(evidence: Evidence, standings: Mapping[int, Standing]) -> Table:
     ranges = {} if evidence.study is None else {one.id: one for one in evidence.study.comparison.models}
     before = {} if evidence.since is None else {m.model: m for m in evidence.since.changes.rank_moves}
     considered = evidence.analysis.cleaning.considered
     scored = dict(zip(considered.ids, (~np.isnan(considered.scores)).sum(axis=1).tolist(), strict=True))
     rows = []
     for i in evidence.official_order:
-        rank = interval = UNKNOWN
-        if isinstance(found, Universe) and found.ranks[by_id[i]] > 0:
-            k = by_id[i]
-            rank, interval = str(found.ranks[k]), f"{found.low[k]}–{found.high[k]}"
-        span = f"{ranges[i].best}–{ranges[i].worst}" if i in ranges else UNKNOWN
-        move = before.get(i)
-        trend = "" if move is None else f"{'↑' if move.after < move.before else '↓'} {abs(move.after - move.before)}"
-        official = evidence.official[i]
+        own, move = standings.get(i), before.get(i)
         rows.append(
             (
                 evidence.names[i],
-                UNKNOWN if official is None else str(official),
-                rank,
-                interval,
-                str(tiers.get(i, UNKNOWN)),
-                span,
+                number(evidence.official[i], 0),
+                *((str(own.rank), f"{own.low}–{own.high}", str(own.tier)) if own else (UNKNOWN,) * 3),
+                f"{ranges[i].best}–{ranges[i].worst}" if i in ranges else UNKNOWN,
                 f"{scored.get(i, 0)} of {len(considered.leaves)}",
-                trend or UNKNOWN,
+                f"{'↑' if move.after < move.before else '↓'} {abs(move.after - move.before)}" if move else UNKNOWN,
             )
         )
     columns = (
         Column("model", "name"),
-        Column("official rank"),
-        Column("universe rank"),
-        Column("95 % interval"),
-        Column("tier"),
+        *map(Column, ("official rank", "universe rank", "95 % interval", "tier")),
         Column("range", hint="best and worst rank under all schemes but GLS, poster’s board"),
         Column("scored on"),
         Column("trend", hint="places of the official rank since the last report"),
     )
-    ids = tuple(evidence.official_order)
-    return Table(
-        "all-models",
-        "All models, by official rank",
-        columns,
-        tuple(rows),
-        _SHOWN,
-        tuple(map(str, ids)),
-        tuple(panels_of(evidence, i) for i in ids),
-    )
+    ids = tuple(map(str, evidence.official_order))
+    panels = tuple(panels_of(evidence, i) for i in evidence.official_order)
+    return Table("all-models", "All models, by official rank", columns, tuple(rows), _SHOWN, ids, panels)

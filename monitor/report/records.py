@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -32,16 +32,7 @@ class Table:
     shown: int = 0  # Rows that a reader sees before asking for all; 0 is all
     models: tuple[str, ...] = ()  # Model id of each row; empty where rows are no models
     panels: tuple[str, ...] = ()  # Names of the panels that each row's model is on
-    # Address of each row's page, seen from this page; empty where rows have none.
-    links: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A sentence, with the anchor of the section that says more."""
-
-    text: str
-    link: str = ""
+    links: tuple[str, ...] = ()  # Address of each row's page, seen from this page; empty where rows have none
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,87 +62,49 @@ class Section:
     answer: str
     how: str = ""  # Method of the figures
     verdict: Verdict | None = None
-    points: tuple[Point, ...] = ()
+    points: tuple[str, ...] = ()  # Further sentences
     figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()
     code: str = ""  # Shown as it is: BibTeX
+    links: tuple[str, ...] = ()  # Anchor of the section that says more on each point; empty where points have none
 
 
-@dataclass(frozen=True, slots=True)
-class PanelChoice:
-    """A panel that a reader can switch to: its key, its name, and its headline in words."""
+class _OfSections:
+    sections: tuple[Section, ...]
 
-    key: str
-    name: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A model as the search shows it."""
-
-    id: str
-    name: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Citation:
-    """A work and its BibTeX entry, empty where it is not known."""
-
-    name: str
-    bibtex: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A term and its value."""
-
-    term: str
-    text: str
+    @property
+    def figures(self) -> list[Figure]:
+        """All charts, in the order of the page."""
+        return [figure for section in self.sections for figure in section.figures]
 
 
 @dataclass(frozen=True, eq=False)
-class Report:
+class Report(_OfSections):
     """One report, ready to be displayed."""
 
-    # Of the board. ``as_of`` is empty for a board without a date
     title: str
-    as_of: str
+    as_of: str  # Of the board; empty for a board without a date
     size: str
     simulated: bool
     reconstructed: bool
     sections: tuple[Section, ...]
     left_out: tuple[str, ...] = ()  # Questions that this board cannot answer, with the reason
-    panels: tuple[PanelChoice, ...] = ()
-    models: tuple[Found, ...] = ()  # All models of the board, the best official rank first
+    panels: tuple[tuple[str, str, str], ...] = ()  # Boards to switch between: key, name, headline in words
+    models: tuple[tuple[str, str, str], ...] = ()  # All, the best official rank first: id, name, words for the search
     # Scores and correlations from which the page draws any pair of benchmarks; empty without correlations.
     pairs: Mapping[str, Any] = field(default_factory=dict)
     # Figures over time, from which the page draws any of them; empty without a past.
     series: Mapping[str, Any] = field(default_factory=dict)
     # Scheme, its words, and the ranks of the models of the poster's board in the order of `models`
     schemes: tuple[tuple[str, str, tuple[int | None, ...]], ...] = ()
-    citations: tuple[Citation, ...] = ()
+    citations: tuple[tuple[str, str], ...] = ()  # Work and its BibTeX entry, empty where it is not known
     command: str = ""  # The command line that makes the same bytes again
-    facts: tuple[Fact, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()  # Term and value
     brain_score: bool = True
-
-    @property
-    def figures(self) -> Sequence[Figure]:
-        """All charts, in the order of the page."""
-        return [figure for section in self.sections for figure in section.figures]
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """An address with its words."""
-
-    href: str
-    words: str
 
 
 @dataclass(frozen=True, eq=False)
-class Page:
+class Page(_OfSections):
     """A page of the site."""
 
     kind: str  # Of the page: model, benchmark, compare, average
@@ -159,13 +112,8 @@ class Page:
     heading: str
     answer: str
     sections: tuple[Section, ...]
-    links: tuple[Link, ...] = ()  # Shown under the heading
+    links: tuple[tuple[str, str], ...] = ()  # Shown under the heading: address and words
     # Links for programs, by path below the site
     files: Mapping[str, bytes] = field(default_factory=dict)
     script: str = ""  # Name of a script of its own; empty if it has none
     data: Mapping[str, Any] = field(default_factory=dict)  # Data for that script
-
-    @property
-    def figures(self) -> list[Figure]:
-        """All charts, in the order of the page."""
-        return [figure for section in self.sections for figure in section.figures]

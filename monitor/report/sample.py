@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from brainalign_plugin.data.cleaning import DroppedModel
 from brainalign_plugin.data.tree import paper
 from brainalign_plugin.plot.labels import leaf_labels
 from brainalign_plugin.plot.rows import dots
 from brainalign_plugin.text import counted, visible
 
 from .evidence import Evidence
-from .records import Column, Figure, Found, PanelChoice, Point, Section, Table
+from .records import Column, Figure, Section, Table
 from .wording import count, listed, number, percent
 
 _TOP, _ROWS = 20, 15
@@ -23,8 +22,9 @@ def sample_section(evidence: Evidence) -> Section:
     """Return the section on the models and benchmarks of the page."""
     cleaning = evidence.analysis.cleaning
     kept, considered = cleaning.board, cleaning.considered
-    lacking = Counter(leaf for model in cleaning.dropped_models for leaf in (*model.failed, *model.never))
-    alone = Counter(_lacked(model)[0] for model in cleaning.dropped_models if len(_lacked(model)) == 1)
+    every = [(*model.failed, *model.never) for model in cleaning.dropped_models]
+    lacking = Counter(leaf for lacks in every for leaf in lacks)
+    alone = Counter(lacks[0] for lacks in every if len(lacks) == 1)
     answer = (
         f"{count(len(kept.models))} of {counted(len(considered.models), 'model')} "
         f"{'has' if len(kept.models) == 1 else 'have'} a score on every one of "
@@ -59,13 +59,7 @@ def sample_section(evidence: Evidence) -> Section:
         f"Benchmarks left out: {dropped or 'none'}{f' and {count(more)} more' if more > 0 else ''}. A run that failed "
         "and one that never was both count as lacking. The table of all models below ranks the others too."
     )
-    return Section(
-        "sample", "Who is on this page?", f"{answer}.", how, None, (Point(poster),), figures, (_top(evidence),)
-    )
-
-
-def _lacked(model: DroppedModel) -> tuple[str, ...]:
-    return (*model.failed, *model.never)
+    return Section("sample", "Who is on this page?", f"{answer}.", how, None, (poster,), figures, (_top(evidence),))
 
 
 def _news(evidence: Evidence, leaf: str) -> str:
@@ -82,14 +76,13 @@ def _news(evidence: Evidence, leaf: str) -> str:
 
 def reasons(evidence: Evidence) -> dict[int, str]:
     """Return why each model that is not on the poster's board is not, by id."""
-    found = {}
-    for model in evidence.analysis.cleaning.dropped_models:
-        parts = []
-        for words, leaves in (("failed on", model.failed), ("never run on", model.never)):
-            if leaves:
-                parts.append(f"{words} {_leaves(leaves)}")
-        found[model.id] = "; ".join(parts)
-    return found
+    lacks = {
+        model.id: (("failed on", model.failed), ("never run on", model.never))
+        for model in evidence.analysis.cleaning.dropped_models
+    }
+    return {
+        i: "; ".join(f"{words} {_leaves(leaves)}" for words, leaves in kinds if leaves) for i, kinds in lacks.items()
+    }
 
 
 def _leaves(leaves: Sequence[str]) -> str:
@@ -113,61 +106,36 @@ def _top(evidence: Evidence) -> Table:
         (evidence.names[i], str(evidence.official[i]), "in" if i in evidence.cleaned else f"out: {why[i]}") for i in ids
     )
     columns = (Column("model", "name"), Column("official rank"), Column("in or out", "prose"))
-    return Table(
-        "official-top",
-        f"The official top {min(_TOP, len(rows))}{ties} and the poster’s board",
-        columns,
-        rows,
-        models=tuple(map(str, ids)),
-    )
+    caption = f"The official top {min(_TOP, len(rows))}{ties} and the poster’s board"
+    return Table("official-top", caption, columns, rows, models=tuple(map(str, ids)))
 
 
-def search_entries(evidence: Evidence) -> tuple[Found, ...]:
-    """Return what the search says of each model, the best official rank first."""
+def search_entries(evidence: Evidence) -> tuple[tuple[str, str, str], ...]:
+    """Return id, name and words of each model for the search, the best official rank first."""
     why, inside = reasons(evidence), len(evidence.cleaned)
     found = []
     for i in evidence.official_order:
         rank = evidence.official[i]
         text = "no official rank" if rank is None else f"official rank {rank}"
-        if i in evidence.cleaned:
-            text += f"; among the {inside}"
-        else:
-            text += f"; not among the {inside}: {why.get(i, 'no score')}"
-        found.append(Found(str(i), evidence.names[i], text))
+        on_board = (
+            f"among the {inside}" if i in evidence.cleaned else f"not among the {inside}: {why.get(i, 'no score')}"
+        )
+        found.append((str(i), evidence.names[i], f"{text}; {on_board}"))
     return tuple(found)
 
 
-def panel_choices(evidence: Evidence) -> tuple[PanelChoice, ...]:
-    """Return the boards that a reader can switch between."""
+def panel_choices(evidence: Evidence) -> tuple[tuple[str, str, str], ...]:
+    """Return key, name and headline of the boards that a reader can switch between."""
     analysis, second = evidence.analysis, evidence.second_panel
-    board, pairwise = analysis.cleaning.board, analysis.pairwise.all_pairs
-    found = [
-        PanelChoice(
-            POSTER,
-            "the poster’s board",
-            _panel(len(board.models), len(board.leaves), analysis.agreement.all_pairs.mean,
-                   analysis.agreement.all_pairs.negative_share),
-        )
-    ]  # fmt: skip
+    board, kept, pairwise = analysis.cleaning.board, analysis.agreement.all_pairs, analysis.pairwise.all_pairs
+    poster = _panel(len(board.models), len(board.leaves), kept.mean, kept.negative_share)
+    found = [(POSTER, "the poster’s board", poster)]
     if second is not None:
-        found.append(
-            PanelChoice(
-                EVERY,
-                "every benchmark",
-                _panel(
-                    len(second.ids), len(second.leaves), second.figures["mean_rho"], second.figures["negative_share"]
-                ),
-            )
-        )
-    found.append(
-        PanelChoice(
-            ALL,
-            "all models",
-            _panel(len(analysis.snapshot.models), len(board.leaves), pairwise.mean, pairwise.negative_share)
-            + ", each pair over the models that have both",
-        )
-    )
-    return tuple(found)
+        figures = second.figures
+        text = _panel(len(second.ids), len(second.leaves), figures["mean_rho"], figures["negative_share"])
+        found.append((EVERY, "every benchmark", text))
+    every = _panel(len(analysis.snapshot.models), len(board.leaves), pairwise.mean, pairwise.negative_share)
+    return (*found, (ALL, "all models", f"{every}, each pair over the models that have both"))
 
 
 def _panel(models: int, leaves: int, mean: float | None, negative: float | None) -> str:
@@ -180,9 +148,5 @@ def _panel(models: int, leaves: int, mean: float | None, negative: float | None)
 def panels_of(evidence: Evidence, model: int) -> str:
     """Return the names of the panels that a model is on."""
     second = evidence.second_panel
-    on = [ALL]
-    if model in evidence.cleaned:
-        on.append(POSTER)
-    if second is not None and model in second.ids:
-        on.append(EVERY)
-    return " ".join(on)
+    on = {ALL: True, POSTER: model in evidence.cleaned, EVERY: second is not None and model in second.ids}
+    return " ".join(name for name, holds in on.items() if holds)

@@ -7,6 +7,7 @@ from statistics import mean
 
 import numpy as np
 
+from brainalign_plugin.arrays import FloatArray
 from brainalign_plugin.audit.audit import SchemeAudit
 from brainalign_plugin.audit.study import SchemeStudy
 from brainalign_plugin.certainty.universe_ranks import Universe
@@ -17,7 +18,7 @@ from brainalign_plugin.text import UNKNOWN, counted, shortened, visible
 
 from .evidence import Evidence
 from .records import Column, Figure, Section, Table, Verdict
-from .wording import count, listed, number, percent
+from .wording import count, listed, number, percent, span
 
 # One scheme of each kind, in the words of its kind; the others follow in the table.
 KINDS = {
@@ -60,16 +61,13 @@ _OTHERS = {
     "Z_UNIVERSE": "universe score of z-scores",
     "NORMAL_UNIVERSE": "universe score of normal scores",
 }
+PARTS_NEEDED = "a neural and a behavioural part that vary"
 _OF_PARTS = ("DSEP", "DSP_PCA", "DSP_PCA_Std")
 _TOP = 10
 
 
-def schemes_section(evidence: Evidence) -> Section:
-    """Return the section on other ways to aggregate; it needs a study of the schemes."""
-    study = evidence.study
-    assert study is not None  # noqa: S101 -- sections are built for boards that have one
-    answer = _answer(evidence)
-    title = _movement(study)
+def schemes_section(evidence: Evidence, study: SchemeStudy) -> Section:
+    """Return the section on other ways to aggregate."""
     how = (
         "Predictive validity: each scheme, fitted without a paper, ranks the models on that paper; mean Spearman’s ρ "
         "over papers, 95 % interval over families of models. The poster’s three properties, measured: irrelevant "
@@ -80,16 +78,8 @@ def schemes_section(evidence: Evidence) -> Section:
         "leave no unseen paper, or the measurement takes too long on so many models. "
         "Lines are lighter the better the official rank." + _norms(study)
     )
-    return Section(
-        "schemes",
-        "What would another aggregate change?",
-        answer,
-        how,
-        _verdict(evidence),
-        (),
-        (_bump(evidence, study, title),),
-        (_table(evidence, study),),
-    )
+    question, figure, table = "What would another aggregate change?", _bump(evidence, study), _table(evidence, study)
+    return Section("schemes", question, _answer(evidence), how, _verdict(evidence), (), (figure,), (table,))
 
 
 def _norms(study: SchemeStudy) -> str:
@@ -100,25 +90,22 @@ def _norms(study: SchemeStudy) -> str:
     return f" Schemes with frozen norms: {study.reference.description}" + (f"; {beyond}." if beyond else ".")
 
 
-def without_parts(evidence: Evidence) -> tuple[str, ...]:
+def _without_parts(evidence: Evidence, study: SchemeStudy) -> tuple[str, ...]:
     """Return the schemes that combine a neural and a behavioural part, on a board without them."""
-    study = evidence.study
-    if study is None or evidence.has_parts:
-        return ()
-    return tuple(one.scheme.name for one in study.schemes if one.scheme.name in _OF_PARTS)
+    schemes = () if evidence.has_parts else study.schemes
+    return tuple(one.scheme.name for one in schemes if one.scheme.name in _OF_PARTS)
 
 
-def missing_schemes(evidence: Evidence) -> tuple[str, ...]:
+def missing_schemes(evidence: Evidence, study: SchemeStudy) -> tuple[str, ...]:
     """Return the schemes and properties that the study left out, one text for each reason."""
-    study = evidence.study
+    without = _without_parts(evidence, study)
     reasons: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    ranked = () if study is None else study.schemes
-    found = [("scheme", one.scheme.name, one.problem) for one in ranked if one.ranking is None]
-    found += [("properties of", one.scheme.name, one.problem) for one in (study.audits if study else ())]
+    found = [("scheme", one.scheme.name, one.problem) for one in study.schemes if one.ranking is None]
+    found += [("properties of", one.scheme.name, one.problem) for one in study.audits]
     for what, name, problem in found:
-        if problem and name not in without_parts(evidence):
+        if problem and name not in without:
             reasons.setdefault((what, problem.replace(name, "NAME")), []).append((name, problem))
-    lines = []
+    lines = [f"The schemes {listed(without)} (they need {PARTS_NEEDED})"] if without else []
     for (what, reason), of in reasons.items():
         names = listed(tuple(shortened(visible(name), 24) for name, _ in of))
         many = "s" if what == "scheme" and len(of) > 1 else ""
@@ -133,9 +120,7 @@ def _answer(evidence: Evidence) -> str:
     if not known or official is None or found is None:
         return "No scheme can be tried on a paper that it has not seen: the board is too small."
     best = known[0]
-    interval = "" if best.interval is None else (
-        f" (95 % interval {number(best.interval.low, 2)} to {number(best.interval.high, 2)})"
-    )  # fmt: skip
+    interval = "" if best.interval is None else f" (95 % interval {span(best.interval)})"
     return (
         f"The {_words(best.scheme)} ranks models best on papers that it has not seen, with ρ = "
         f"{number(best.mean, 2)}{interval}; Brain-Score’s average reaches {number(official.mean, 2)}."
@@ -155,8 +140,7 @@ def _verdict(evidence: Evidence) -> Verdict | None:
     sign = "+" if apart.value > 0 else ""
     return Verdict(
         f"The poster’s claim 3, use what relates benchmarks, {words}: on unseen papers the universe score "
-        f"predicts {sign}{number(apart.value, 2)} ({number(apart.low, 2)} to {number(apart.high, 2)}) against the "
-        "official average",
+        f"predicts {sign}{number(apart.value, 2)} ({span(apart)}) against the official average",
         tone,  # type: ignore[arg-type]
     )
 
@@ -175,8 +159,8 @@ def _movement(study: SchemeStudy) -> str:
     )
 
 
-def _bump(evidence: Evidence, study: SchemeStudy, title: str) -> Figure:
-    board, ranks = study.board, _ranked(evidence, study)
+def _bump(evidence: Evidence, study: SchemeStudy) -> Figure:
+    board, ranks, title = study.board, _ranked(evidence, study), _movement(study)
     shown = [name for name in KINDS if name in ranks]
     official = [i for i in evidence.official_order if i in board.ids][:_TOP]
     chart = bump(
@@ -186,28 +170,25 @@ def _bump(evidence: Evidence, study: SchemeStudy, title: str) -> Figure:
         [[ranks[name].get(i) for i in board.ids] for name in shown],
         title=title,
         alt=f"Lines of ranks, one line a model, under {counted(len(shown), 'scheme')}. {title}",
-        chosen=official[:_TOP],
+        chosen=official,
         only_chosen=True,
     )
     return Figure("bump", chart, wide=True)
 
 
-def _universe_ranks(evidence: Evidence, ids: Sequence[int]) -> list[int] | None:
-    """Return the ranks of some models among themselves by universe score."""
-    found = evidence.certainty.universe
-    if not isinstance(found, Universe):
-        return None
-    place = {i: k for k, i in enumerate(found.ids)}
-    scores = np.array([found.scored.scores[place[i]] for i in ids])
-    return None if np.isnan(scores).any() else competition_ranks(scores).tolist()
+def _ranks_among(ids: Sequence[int], scored: Sequence[int], scores: FloatArray) -> dict[int, int]:
+    """Return the ranks of some of the scored models among themselves; empty where one of them has no score."""
+    by_id = dict(zip(scored, scores, strict=True))
+    own = np.array([by_id[i] for i in ids])
+    return {} if np.isnan(own).any() else dict(zip(ids, competition_ranks(own).tolist(), strict=True))
 
 
 def _ranked(evidence: Evidence, study: SchemeStudy) -> dict[str, dict[int, int]]:
     """Return the ranks of the study's models by scheme, those of one kind each first."""
     found = {one.scheme.name: one.ranking.by_id() for one in study.schemes if one.ranking is not None}
-    universe = _universe_ranks(evidence, study.board.ids)
-    if universe is not None:
-        found["UNIVERSE"] = dict(zip(study.board.ids, universe, strict=True))
+    universe = evidence.certainty.universe
+    if isinstance(universe, Universe) and (own := _ranks_among(study.board.ids, universe.ids, universe.scored.scores)):
+        found["UNIVERSE"] = own
     return {name: found[name] for name in sorted(found, key=_place)}
 
 
@@ -215,11 +196,8 @@ def _place(name: str) -> tuple[int, str]:
     return (list(KINDS).index(name) if name in KINDS else len(KINDS), name)
 
 
-def scheme_ranks(evidence: Evidence) -> tuple[tuple[str, str, tuple[int | None, ...]], ...]:
+def scheme_ranks(evidence: Evidence, study: SchemeStudy) -> tuple[tuple[str, str, tuple[int | None, ...]], ...]:
     """Return each scheme with its words and the ranks of the poster's board, the best official rank first."""
-    study = evidence.study
-    if study is None:
-        return ()
     norms = _norms_used(study)
     return tuple(
         (name, _named(name, norms), tuple(ranks.get(i) for i in evidence.official_order if i in evidence.cleaned))
@@ -235,17 +213,16 @@ def _norms_used(study: SchemeStudy) -> str:
 def _table(evidence: Evidence, study: SchemeStudy) -> Table:
     audits = {one.scheme.name: one for one in study.audits}
     ranked = _ranked(evidence, study)
-    tried = set() if evidence.validity is None else set(evidence.validity.schemes)
-    known = (ranked.keys() | tried) - set(without_parts(evidence))
-    names = sorted(known, key=_place)
-    official = _official_ranks(evidence, study.board.ids)
-    norms = _norms_used(study)
+    tried = {} if evidence.validity is None else evidence.validity.schemes
+    names = sorted((ranked.keys() | tried.keys()) - set(_without_parts(evidence, study)), key=_place)
+    analysis, norms = evidence.analysis, _norms_used(study)
+    official = _ranks_among(study.board.ids, list(evidence.official), analysis.official.at(analysis.official.root))
     rows = tuple(
         (
             _named(name, norms),
             *_properties(audits.get(name)),
             _reliability(evidence, name),
-            *_validity(evidence, name),
+            *((number(tried[name].mean, 2), span(tried[name].interval)) if name in tried else (UNKNOWN, UNKNOWN)),
             _distance(ranked.get(name, {}), official),
         )
         for name in names
@@ -255,19 +232,11 @@ def _table(evidence: Evidence, study: SchemeStudy) -> Table:
         Column("irrelevant models", "text", "independence of irrelevant alternatives"),
         Column("scale", "text", "no order changes when a benchmark is rescaled without changing its order"),
         Column("hierarchy", "text"),
-        Column("reliability"),
-        Column("predicts unseen papers"),
-        Column("95 % interval"),
-        Column("places from official"),
+        *map(Column, ("reliability", "predicts unseen papers", "95 % interval", "places from official")),
     )
-    return Table(
-        "schemes-table",
-        f"Which method is most appropriate? One scheme of each of {count(sum(n in KINDS for n in names))} kinds; "
-        f"{count(len(names))} in all",
-        columns,
-        rows,
-        sum(name in KINDS for name in names),
-    )
+    kinds = sum(name in KINDS for name in names)
+    caption = f"Which method is most appropriate? One scheme of each of {kinds} kinds; {len(names)} in all"
+    return Table("schemes-table", caption, columns, rows, kinds)
 
 
 def _named(name: str, norms: str) -> str:
@@ -304,24 +273,6 @@ def _reliability(evidence: Evidence, name: str) -> str:
         return number(evidence.certainty.universe.scored.reliability, 2)
     found = evidence.certainty.schemes.get(name)
     return number(found.reliability, 2) if isinstance(found, Certainty) else UNKNOWN
-
-
-def _validity(evidence: Evidence, name: str) -> tuple[str, str]:
-    found = None if evidence.validity is None else evidence.validity.schemes.get(name)
-    if found is None:
-        return UNKNOWN, UNKNOWN
-    interval = found.interval
-    return number(
-        found.mean, 2
-    ), UNKNOWN if interval is None else f"{number(interval.low, 2)} to {number(interval.high, 2)}"
-
-
-def _official_ranks(evidence: Evidence, ids: Sequence[int]) -> dict[int, int]:
-    """Return the ranks of some models among themselves by the official score."""
-    official = evidence.analysis.official
-    place = {model.id: k for k, model in enumerate(evidence.analysis.snapshot.models)}
-    scores = official.at(official.root)[[place[i] for i in ids]]
-    return {} if np.isnan(scores).any() else dict(zip(ids, competition_ranks(scores).tolist(), strict=True))
 
 
 def _distance(ranks: dict[int, int], official: dict[int, int]) -> str:

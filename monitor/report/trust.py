@@ -8,7 +8,7 @@ from brainalign_plugin.data.tree import paper
 from brainalign_plugin.text import counted, visible
 
 from .evidence import Evidence
-from .records import Citation, Column, Fact, Point, Section, Table, Verdict
+from .records import Column, Section, Table, Verdict
 from .wording import count, day, percent, public_source, small
 
 # The site prints three decimals, so that a recomputed mean may be off by one in the third.
@@ -28,25 +28,18 @@ def trust_section(evidence: Evidence) -> Section:
     analysis = evidence.analysis
     answer, warns = _check(analysis)
     cleaning = analysis.cleaning
-    dropped = len(cleaning.dropped_benchmarks)
-    points = [
-        Point(
-            f"Cleaning left out {counted(dropped, 'benchmark')} and {counted(len(cleaning.dropped_models), 'model')}; "
-            + ("no kept benchmark is constant." if not cleaning.constant else
-               f"{counted(len(cleaning.constant), 'kept benchmark')} give all models one score.")
-        ),
-        Point(_unread(evidence)),
-        Point(COVERAGE),
-    ]  # fmt: skip
+    dropped, constant = len(cleaning.dropped_benchmarks), len(cleaning.constant)
+    left_out = f"{counted(dropped, 'benchmark')} and {counted(len(cleaning.dropped_models), 'model')}"
+    flat = (
+        f"{counted(constant, 'kept benchmark')} give all models one score"
+        if constant
+        else "no kept benchmark is constant"
+    )
+    points = (f"Cleaning left out {left_out}; {flat}.", _unread(evidence), COVERAGE)
     rejected = [one for one in evidence.rejected if one.model_id is not None][:_UNREAD]
     tables: tuple[Table, ...] = ()
     if rejected:
-        columns = (
-            Column("model", "name"),
-            Column("benchmark", "name"),
-            Column("value", "name"),
-            Column("reason", "name"),
-        )
+        columns = tuple(Column(label, "name") for label in ("model", "benchmark", "value", "reason"))
         rows = tuple(
             (visible(one.model, 60), visible(one.benchmark, 60), visible(one.value, 40), visible(one.reason, 120))
             for one in rejected
@@ -61,7 +54,7 @@ def trust_section(evidence: Evidence) -> Section:
     verdict = Verdict("Differs from the site", "fails") if warns else Verdict("Agrees with the site", "holds")
     if not any(apart is not None for apart in analysis.official.max_abs_diff.values()):
         verdict = Verdict("Nothing published to compare with", "unknown")
-    return Section("trust", "Can I trust and cite this?", answer, how, verdict, tuple(points), (), tables)
+    return Section("trust", "Can I trust and cite this?", answer, how, verdict, points, (), tables)
 
 
 def _check(analysis: Analysis) -> tuple[str, bool]:
@@ -111,39 +104,31 @@ def _unread(evidence: Evidence) -> str:
     return f"{' and '.join(parts)} of the source could not be read and count as never run."
 
 
-def citations(evidence: Evidence) -> tuple[Citation, ...]:
+def citations(evidence: Evidence) -> tuple[tuple[str, str], ...]:
     """Return what to cite: this software, the poster, Brain-Score, and the paper of every benchmark shown."""
-    known = [Citation("BrainAlign", BRAINALIGN.bibtex), Citation("the poster", POSTER.bibtex)]
-    known += [Citation("Brain-Score", BRAIN_SCORE.bibtex)] if evidence.brain_score else []
-    leaves = evidence.analysis.cleaning.board.leaves
-    works = {leaf: benchmark_citation(leaf) for leaf in leaves}
+    known = [("BrainAlign", BRAINALIGN.bibtex), ("the poster", POSTER.bibtex)]
+    known += [("Brain-Score", BRAIN_SCORE.bibtex)] if evidence.brain_score else []
     # One entry a work, and one for each paper without any.
-    shown = {work.bibtex if work else paper(leaf): leaf for leaf, work in reversed(works.items())}
-    return (
-        *known,
-        *(
-            Citation(visible(paper(leaf), 60), work.bibtex if work else "")
-            for leaf, work in works.items()
-            if leaf in shown.values()
-        ),
-    )
+    works: dict[str, tuple[str, str]] = {}
+    for leaf in evidence.analysis.cleaning.board.leaves:
+        work = benchmark_citation(leaf)
+        entry = work.bibtex if work else ""
+        works.setdefault(entry or paper(leaf), (visible(paper(leaf), 60), entry))
+    return (*known, *works.values())
 
 
-def facts(evidence: Evidence) -> tuple[Fact, ...]:
+def facts(evidence: Evidence) -> tuple[tuple[str, str], ...]:
     """Return what the page was made of: data, settings, versions."""
     analysis, bootstrap = evidence.analysis, evidence.certainty.bootstrap
     snapshot = analysis.snapshot
+    as_of = day(snapshot.as_of_time) if snapshot.dated else "unknown"
     return (
-        Fact("source", visible(public_source(snapshot.source))),
-        Fact("SHA-256 of the body", visible(snapshot.sha256)),
-        Fact(
-            "as of",
-            (day(snapshot.as_of_time) if snapshot.dated else "unknown")
-            + (", reconstructed" if snapshot.reconstructed else ""),
-        ),
-        Fact("largest share of missing scores", percent(analysis.cleaning.max_missing, 0)),
-        Fact("fewest common models of a pair", str(analysis.pairwise.min_overlap)),
-        Fact("draws of families", f"{count(bootstrap.resamples)}, seed {bootstrap.seed}"),
-        Fact("BrainAlign", evidence.version),
-        *(Fact(name, text) for name, text in sorted(evidence.software.items())),
+        ("source", visible(public_source(snapshot.source))),
+        ("SHA-256 of the body", visible(snapshot.sha256)),
+        ("as of", f"{as_of}, reconstructed" if snapshot.reconstructed else as_of),
+        ("largest share of missing scores", percent(analysis.cleaning.max_missing, 0)),
+        ("fewest common models of a pair", str(analysis.pairwise.min_overlap)),
+        ("draws of families", f"{count(bootstrap.resamples)}, seed {bootstrap.seed}"),
+        ("BrainAlign", evidence.version),
+        *sorted(evidence.software.items()),
     )

@@ -9,16 +9,11 @@ from pathlib import PurePath
 from brainalign_plugin.certainty.bootstrap import Interval
 from brainalign_plugin.text import UNKNOWN, visible
 
-from ..history.figures import COUNTS, SHARES
+from ..history.figures import COUNTS, MINUS, SHARES
 
-_MINUS = "\N{MINUS SIGN}"
 # Outcomes of the poster's claims.
 CLAIM = {"holds": "holds", "weaker": "is weaker", "fails": "fails"}
 _THIN = "\N{NARROW NO-BREAK SPACE}"
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
 
 
 def public_source(source: str) -> str:
@@ -38,12 +33,7 @@ def known(value: float | None) -> float | None:
 
 def number(value: float | None, digits: int = 3) -> str:
     """Return a number with a fixed count of decimals and a true minus sign."""
-    if known(value) is None or value is None:
-        return UNKNOWN
-    text = f"{value:.{digits}f}"
-    if text.startswith("-"):
-        text = text[1:] if float(text) == 0 else _MINUS + text[1:]
-    return text
+    return UNKNOWN if value is None or not math.isfinite(value) else f"{value:z.{digits}f}".replace("-", MINUS)
 
 
 def small(value: float | None) -> str:
@@ -54,7 +44,8 @@ def small(value: float | None) -> str:
 
 def percent(value: float | None, digits: int = 1) -> str:
     """Return a share as a percentage."""
-    return UNKNOWN if known(value) is None or value is None else f"{number(100 * value, digits)}{_THIN}%"
+    text = number(None if value is None else 100 * value, digits)
+    return text if text == UNKNOWN else f"{text}{_THIN}%"
 
 
 def chance(value: float) -> str:
@@ -75,6 +66,11 @@ def within(name: str, interval: Interval | None) -> str:
         return ""
     low, high = (figure(name, end) for end in (interval.low, interval.high))
     return f" ({percent(interval.level, 0)} interval {low} to {high})"
+
+
+def span(interval: Interval | None) -> str:
+    """Return an interval as its two ends."""
+    return UNKNOWN if interval is None else f"{number(interval.low, 2)} to {number(interval.high, 2)}"
 
 
 def figure(name: str, value: float | None) -> str:
@@ -112,5 +108,4 @@ def listed(words: tuple[str, ...]) -> str:
 def day(moment: datetime) -> str:
     """Return a date in UTC, e.g. 1 January 2024; with the time of day unless it is midnight."""
     utc = moment.astimezone(UTC)
-    date = f"{utc.day} {_MONTHS[utc.month - 1]} {utc.year}"
-    return date if (utc.hour, utc.minute) == (0, 0) else f"{date}, {utc:%H:%M} UTC"
+    return f"{utc.day} {utc:%B} {utc.year}" + ("" if (utc.hour, utc.minute) == (0, 0) else f", {utc:%H:%M} UTC")

@@ -26,7 +26,7 @@ from brainalign_monitor.operations import publish as publishing
 from brainalign_monitor.operations import pull, reporting
 from brainalign_monitor.operations.reporting import headline_intervals
 from brainalign_monitor.rendering import render_report
-from brainalign_monitor.rendering.sharing import share_assets
+from brainalign_monitor.rendering.page import share_assets
 from brainalign_monitor.store import open_store
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.certainty.bootstrap import family_bootstrap
@@ -166,10 +166,9 @@ def test_a_report_of_its_own_stays_a_single_file(report):
 
 
 def test_shared_pages_are_the_report_again(report):
-    shared = share_assets(report, "../assets/")
-    assert [name.split("-")[0] for name in shared.assets] == ["style", "script", "script"]
-    back = shared.html
-    for name, data in shared.assets.items():
+    back, assets = share_assets(report, "../assets/")
+    assert [name.split("-")[0] for name in assets] == ["style", "script", "script"]
+    for name, data in assets.items():
         kind = name.split("-")[0]
         link = (
             f'<link rel="stylesheet" href="../assets/{name}">'

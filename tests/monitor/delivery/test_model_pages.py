@@ -104,9 +104,10 @@ def test_ranks_under_schemes_are_those_of_the_table_and_the_page_has_their_range
 
 
 def test_neighbours_are_those_of_the_official_ranking_with_their_probabilities(analysis):
-    board, found = ModelBoard(analysis), universe(analysis.cleaning.considered)
+    found = universe(analysis.cleaning.considered)
+    board = ModelBoard(analysis, found)
     posterior = Posterior(found.scored.scores, found.sd_widened)
-    pages = {page.path: page for page in model_pages(board, found, RankHistory((), (), {}))}
+    pages = {page.path: page for page in model_pages(board, RankHistory((), (), {}))}
     order = [board.board.ids[row] for row in board.order]
     for at, model in enumerate(order):
         (near,) = [one for one in pages[f"models/{model}.html"].sections if one.id == "near"]
@@ -150,7 +151,7 @@ def test_a_missing_score_is_named_with_its_cost(analysis):
     scores, states, errors = (np.array(getattr(snapshot, name)) for name in ("scores", "states", "errors"))
     scores[0, at], states[0, at], errors[0, at] = np.nan, 0, np.nan
     found = analyse(replace(snapshot, scores=scores, states=states, errors=errors))
-    board = ModelBoard(found)
+    board = ModelBoard(found, universe(found.cleaning.considered))
     weight = found.snapshot.board().tree.nominal_weights([leaf], found.snapshot.root)[0]
     assert board.costs(0) == {0: pytest.approx(weight * np.median(snapshot.board().scores[1:, 0]))}
     with_median = np.array(scores)
@@ -159,7 +160,7 @@ def test_a_missing_score_is_named_with_its_cost(analysis):
     filled = replace(snapshot, scores=with_median, states=states, errors=errors).official()
     assert board.rank_without_gaps(0) == filled.ranks[0]
     past = RankHistory((), (), {})
-    pages = {page.path: page for page in model_pages(board, universe(found.cleaning.considered), past)}
+    pages = {page.path: page for page in model_pages(board, past)}
     gaps = pages[f"models/{snapshot.models[0].id}.html"].sections[-2]
     assert "was never run on 1 of 9 benchmarks" in gaps.answer.lower()
     assert [row[1] for row in gaps.tables[0].rows] == ["never run"]
@@ -171,7 +172,7 @@ def test_copies_link_to_each_other():
     scores[1] = scores[0]
     found = analyse(replace(drawn, scores=scores))
     first, second = (model.id for model in drawn.models[:2])
-    pages = model_pages(ModelBoard(found), universe(found.cleaning.considered), RankHistory((), (), {}))
+    pages = model_pages(ModelBoard(found, universe(found.cleaning.considered)), RankHistory((), (), {}))
     copies = {page.path: [table.links for table in page.sections[-1].tables] for page in pages}
     assert copies.pop(f"models/{first}.html") == [(f"{second}.html",)]
     assert copies.pop(f"models/{second}.html") == [(f"{first}.html",)]

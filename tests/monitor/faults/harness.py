@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from brainalign_monitor.base.errors import exit_code
 from brainalign_monitor.config.settings import Settings, load_settings
 from brainalign_monitor.operations.pull import open_home
-from brainalign_monitor.rendering.vega import vega_runtime
+from brainalign_monitor.rendering.page import vega_runtime
 from brainalign_monitor.service.run import monitor_of, run_once
 from brainalign_plugin.errors import BrainAlignError
 from tests.conftest import ROOT

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from brainalign_monitor.rendering import render_report, write_report
-from brainalign_monitor.rendering.vega import vega_runtime
+from brainalign_monitor.rendering.page import vega_runtime
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.files.board_table import table_snapshot
 from tests.accessibility import violations

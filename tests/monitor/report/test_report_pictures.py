@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from brainalign_monitor.base.errors import ReportError
-from brainalign_monitor.rendering.pictures import chart_png
+from brainalign_monitor.rendering.charts import chart_png
 from brainalign_plugin.plot.curves import over_time
 
 

@@ -19,9 +19,8 @@ import pytest
 from brainalign_monitor.base.cache import Cache
 from brainalign_monitor.base.errors import ReportError
 from brainalign_monitor.base.templating import templates
-from brainalign_monitor.rendering import render_report, vega, write_report
-from brainalign_monitor.rendering.page import _inline, embedded_json
-from brainalign_monitor.rendering.vega import vega_runtime
+from brainalign_monitor.rendering import render_report, write_report
+from brainalign_monitor.rendering.page import _bundled, _inline, embedded_json, vega_runtime
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.files.site_cells import Rejected
 from tests.boards import small_tree, snapshot_of
@@ -189,7 +188,7 @@ def test_a_runtime_that_cannot_be_bundled_is_an_error(tmp_path, monkeypatch):
     def broken(*_: str) -> str:
         raise ValueError("no such version")
 
-    vega._bundled.cache_clear()
+    _bundled.cache_clear()
     monkeypatch.setattr("vl_convert.javascript_bundle", broken)
     with pytest.raises(ReportError, match="no such version"):
         vega_runtime(Cache(tmp_path))

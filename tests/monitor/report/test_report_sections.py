@@ -35,13 +35,13 @@ def words(report: Report) -> str:
     """Every sentence and every cell of a report."""
     found = [report.title, report.as_of, report.size, *report.left_out]
     for one in report.sections:
-        found += [one.question, one.answer, one.how, *(point.text for point in one.points)]
+        found += [one.question, one.answer, one.how, *one.points]
         found += [one.verdict.words] if one.verdict else []
         found += [text for figure in one.figures for text in (figure.chart.title, figure.chart.alt)]
         for table in one.tables:
             found += [table.caption, *(column.label for column in table.columns)]
             found += [cell for row in table.rows for cell in row]
-    found += [choice.text for choice in report.panels] + [model.text for model in report.models]
+    found += [text for *_, text in (*report.panels, *report.models)]
     return "\n".join(found)
 
 
@@ -78,28 +78,29 @@ def test_the_answers_hold_figure_and_interval(real):
     )
     agreement = section(real, "agreement")
     assert "ρ = 0.187" in agreement.answer
-    assert "0.107 among the better half" in agreement.points[0].text
-    assert "0.206 over all models" in agreement.points[0].text
+    assert "0.107 among the better half" in agreement.points[0]
+    assert "0.206 over all models" in agreement.points[0]
     without = "Without the paper Marques2020 the mean is 0.389, and the claim is weaker"
-    assert without in agreement.points[1].text
+    assert without in agreement.points[1]
     dimensions = "5 dimensions by parallel analysis (at least 3 with families of models kept alike); the first"
-    assert dimensions in agreement.points[2].text
-    assert agreement.points[3].text.startswith(
+    assert dimensions in agreement.points[2]
+    assert agreement.points[3].startswith(
         "Across papers, shared properties explain 27.6\u202f% of how far benchmarks agree, region most: "
         "where it is shared, ρ is higher by 0.370 (95\u202f% interval 0."
     )
-    assert agreement.points[3].text.endswith(", p = 0.003.")
-    assert "One more paper on behaviour would raise its reliability most, to 0.751 (95\u202f% interval 0.5" in (
-        section(real, "ranks").points[0].text
+    assert agreement.points[3].endswith(", p = 0.003.")
+    assert (
+        "One more paper on behaviour would raise its reliability most, to 0.751 (95\u202f% interval 0.5"
+        in (section(real, "ranks").points[0])
     )
     assert "probability" in agreement.verdict.words
     average = section(real, "average")
     assert "94.6\u202f%" in average.answer
     assert "90.9\u202f%" in average.answer
-    counter = average.points[1].text
+    counter = average.points[1]
     assert "83\u202f% and the neural half 67\u202f%" in counter
     assert "74\u202f% and 74\u202f%" in counter
-    assert average.points[2].text.startswith(
+    assert average.points[2].startswith(
         "3 of the 51 benchmarks, chosen on the older half of the models, rank the later half as all do: ρ = 0.971 (95"
     )
     assert "truly first with probability" in section(real, "ranks").answer
@@ -113,21 +114,21 @@ def test_the_official_top_twenty_can_be_found_by_name_with_reasons(real, real_ev
     top = sorted((rank, m.id) for m, rank in zip(snapshot.models, real_evidence.analysis.official.ranks, strict=True)
                  if rank is not None and rank <= 19)  # fmt: skip
     assert len(top) == 22, "four share rank 19"
-    said = {model.id: model for model in real.models}
+    said = {i: (name, text) for i, name, text in real.models}
     assert len(said) == 281
     (table,) = section(real, "sample").tables
     assert table.models == tuple(str(i) for _, i in top)
     for (rank, i), row in zip(top, table.rows, strict=True):
-        model = said[str(i)]
-        assert model.name == row[0]
+        name, text = said[str(i)]
+        assert name == row[0]
         inside = i in real_evidence.analysis.cleaning.board.ids
-        assert model.text.startswith(f"official rank {rank}; ")
-        assert ("; among the 83" in model.text) == inside
-        assert inside or re.search(r"not among the 83: (never run|failed) on \w", model.text)
+        assert text.startswith(f"official rank {rank}; ")
+        assert ("; among the 83" in text) == inside
+        assert inside or re.search(r"not among the 83: (never run|failed) on \w", text)
         assert row[2] == "in" if inside else row[2].startswith("out: ")
-    first = said[str(top[0][1])]
-    assert first.name.startswith("cvt_cvt-w24-384-in22k")
-    assert first.text == "official rank 1; not among the 83: never run on Igustibagus2024-ridge"
+    name, text = said[str(top[0][1])]
+    assert name.startswith("cvt_cvt-w24-384-in22k")
+    assert text == "official rank 1; not among the 83: never run on Igustibagus2024-ridge"
 
 
 @needs_shared
@@ -136,8 +137,8 @@ def test_the_table_of_models_has_all_of_them_and_their_panels(real):
     assert (len(table.rows), table.shown) == (281, 20)
     assert sum("poster" in panels.split() for panels in table.panels) == 83
     assert sum("every" in panels.split() for panels in table.panels) == 46
-    assert [choice.key for choice in real.panels] == ["poster", "every", "all"]
-    assert real.panels[1].text.startswith("46 models × 52 benchmarks: mean ρ 0.226")
+    assert [key for key, *_ in real.panels] == ["poster", "every", "all"]
+    assert real.panels[1][2].startswith("46 models × 52 benchmarks: mean ρ 0.226")
 
 
 @needs_shared
@@ -214,8 +215,8 @@ def test_a_restated_score_is_the_first_thing_that_is_said(drawn):
     report = report_of(drawn, since=since_of(replace(snapshot, scores=scores), snapshot))
     changed = section(report, "changed")
     assert changed.verdict.words == "Scores changed"
-    assert changed.points[0].text.startswith("1 score was restated; on the 30 models × 10 benchmarks")
-    assert changed.points[0].link == "#time"
+    assert changed.points[0].startswith("1 score was restated; on the 30 models × 10 benchmarks")
+    assert changed.links[0] == "#time"
 
 
 def test_a_general_table_leaves_out_what_needs_two_halves():
@@ -228,7 +229,7 @@ def test_a_general_table_leaves_out_what_needs_two_halves():
     assert any(line.startswith("What decides the average?") for line in report.left_out)
     assert "ρ = " in section(report, "agreement").answer
     assert "Across papers" not in words(report), "nothing is known of these benchmarks"
-    assert "One more paper on" in section(report, "ranks").points[0].text
+    assert "One more paper on" in section(report, "ranks").points[0]
     assert not [word for word in FORBIDDEN if word in words(report)]
 
 
@@ -249,8 +250,8 @@ def test_a_few_models_have_a_report(models):
 def test_unread_cells_are_counted_and_shown(drawn):
     cell = Rejected(1, "net", "A2000.V1-pls", "n/a", "no number")
     trust = section(report_of(drawn, rejected=(cell,)), "trust")
-    assert trust.points[1].text == "1 cell of the source could not be read and count as never run." or (
-        "1 cell of the source could not be read" in trust.points[1].text
+    assert trust.points[1] == "1 cell of the source could not be read and count as never run." or (
+        "1 cell of the source could not be read" in trust.points[1]
     )
     assert trust.tables[0].rows == (("net", "A2000.V1-pls", "n/a", "no number"),)
 

@@ -1,4 +1,4 @@
-"""The past of a board as a page of the site: every headline figure over time."""
+"""Charts of the past of a board for its page of the site, and pictures for where no script runs: a mail."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from typing import Any
 
 from brainalign_plugin.certainty.good_models import agreement_curve
 from brainalign_plugin.data.board import Board
+from brainalign_plugin.errors import PlotError
+from brainalign_plugin.plot.chart import Chart
 from brainalign_plugin.plot.curves import agreement_by_share
 from brainalign_plugin.plot.rows import dots
 from brainalign_plugin.text import counted
 
+from ..base.errors import ReportError
 from ..history.figures import FIGURES
 from ..history.series import Chronicle
 from ..report.over_time import time_chart
@@ -49,3 +52,21 @@ def _cohorts(past: Chronicle) -> tuple[Figure, ...]:
         high=[None if one.interval is None else one.interval[1] for one in rho],
     )
     return (Figure("history-cohorts", chart),)
+
+
+def chart_png(chart: Chart, width: int) -> bytes:
+    """Draw a chart in its light colours, twice as fine as its width in pixels.
+
+    Raises ReportError if it cannot be drawn.
+    """
+    try:
+        return chart.drawn(".png", width)
+    except PlotError as cause:
+        raise ReportError(f"a chart cannot be drawn as a picture: {cause}") from cause
+
+
+def history_chart(past: Chronicle, name: str) -> Chart | None:
+    """Draw a headline figure over time; None if it has no value on any board."""
+    if all(point.value is None for point in past.history.series[name]):
+        return None
+    return time_chart(past, name, events=False)
