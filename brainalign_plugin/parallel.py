@@ -37,8 +37,7 @@ def each(function: Callable[[Item], Result], items: Iterable[Item], jobs: int = 
 
     if sys.platform == "linux" and type(get_active_backend()[0]).__name__ == "LokyBackend":
         return _forked(function, work, min(effective_n_jobs(jobs), len(work)))
-    shared: Iterator[Result] = Parallel(n_jobs=jobs, return_as="generator")(delayed(function)(item) for item in work)
-    return shared
+    return Parallel(n_jobs=jobs, return_as="generator")(delayed(function)(item) for item in work)
 
 
 def _forked(function: Callable[[Item], Result], items: Sequence[Item], jobs: int) -> Iterator[Result]:

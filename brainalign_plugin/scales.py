@@ -53,8 +53,7 @@ class AffineNorms:
 
     def scaled(self, scores: FloatArray) -> FloatArray:
         """Scale scores of shape (..., m); NaN stays NaN."""
-        placed: FloatArray = (scores - self.centre) / self.spread + self.offset
-        return placed
+        return (scores - self.centre) / self.spread + self.offset
 
 
 def z_scores(scores: FloatArray) -> FloatArray:
@@ -76,23 +75,18 @@ def centre_norms(scores: FloatArray) -> AffineNorms:
 
 
 def _nanmean(scores: FloatArray) -> FloatArray:
-    count = (~np.isnan(scores)).sum(axis=0)
-    mean: FloatArray = np.nansum(scores, axis=0) / np.maximum(count, 1)
-    return mean
+    return np.nansum(scores, axis=0) / np.maximum((~np.isnan(scores)).sum(axis=0), 1)
 
 
 def _constant(scores: FloatArray) -> BoolArray:
-    low, high = extremes(rounded(scores))
-    flat: BoolArray = low >= high
-    return flat
+    return np.greater_equal(*extremes(rounded(scores)))
 
 
 def extremes(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the lowest and the highest known score of each column; inf and -inf without any."""
     there = ~np.isnan(scores)
-    low: FloatArray = np.min(scores, axis=0, where=there, initial=np.inf)
-    high: FloatArray = np.max(scores, axis=0, where=there, initial=-np.inf)
-    return low, high
+    low = np.min(scores, axis=0, where=there, initial=np.inf)
+    return low, np.max(scores, axis=0, where=there, initial=-np.inf)
 
 
 def robust_norms(scores: FloatArray) -> AffineNorms:
@@ -104,25 +98,19 @@ def robust_norms(scores: FloatArray) -> AffineNorms:
 
 def _nanmedian(scores: FloatArray) -> FloatArray:
     missing = np.isnan(scores)
-    if not missing.any() and len(scores):
-        whole: FloatArray = np.median(scores, axis=0)
-        return whole
-    empty = missing.all(axis=0)
     if not len(scores):
         return np.zeros(scores.shape[1])
-    median: FloatArray = np.nanmedian(np.where(empty, 0.0, scores), axis=0)
-    return median
+    if not missing.any():
+        return np.median(scores, axis=0)
+    return np.nanmedian(np.where(missing.all(axis=0), 0.0, scores), axis=0)
 
 
 def min_max_norms(scores: FloatArray) -> AffineNorms:
     """Return the lowest score and the range of each column."""
     low, high = extremes(scores)
     constant = _constant(scores)
-    return AffineNorms(
-        np.where(constant, 0.0, low),
-        np.where(constant, np.inf, high - np.where(constant, 0.0, low)),
-        np.where(constant, 0.5, 0.0),
-    )
+    low = np.where(constant, 0.0, low)
+    return AffineNorms(low, np.where(constant, np.inf, high - low), np.where(constant, 0.5, 0.0))
 
 
 def ranks_among(scores: FloatArray) -> Callable[[FloatArray], FloatArray]:
@@ -146,8 +134,7 @@ def logits(scores: FloatArray, clip: float = 0.001) -> FloatArray:
     """Return the log odds of the scores, clipped to [clip, 1 - clip] first."""
     from scipy.special import logit
 
-    odds: FloatArray = logit(np.clip(scores, clip, 1 - clip))
-    return odds
+    return logit(np.clip(scores, clip, 1 - clip))
 
 
 def percentile_ends(size: int, level: float) -> tuple[int, int]:
@@ -163,5 +150,4 @@ def percentile_ends(size: int, level: float) -> tuple[int, int]:
 def competition_ranks(scores: FloatArray) -> IntArray:
     """Rank scores (n,) without NaN so that the highest is 1 and ties share the better rank (1, 2, 2, 4)."""
     descending = -rounded(scores)
-    ranks: IntArray = 1 + np.searchsorted(np.sort(descending), descending).astype(np.int64)
-    return ranks
+    return 1 + np.searchsorted(np.sort(descending), descending).astype(np.int64)

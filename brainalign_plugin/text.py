@@ -25,8 +25,6 @@ def visible(text: str, limit: int = 300) -> str:
 
     Escaping for HTML is left to the template.
 
-    Examples
-    --------
     >>> visible("a\nname\x1b[0m")
     'a name�[0m'
     """
@@ -40,8 +38,6 @@ def visible(text: str, limit: int = 300) -> str:
 def first_few(names: Sequence[str], most: int = 3) -> str:
     """Return the first few of some names, and how many more there are.
 
-    Examples
-    --------
     >>> first_few("abcde")
     'a, b, c and 2 more'
     """
@@ -52,8 +48,6 @@ def first_few(names: Sequence[str], most: int = 3) -> str:
 def masked_address(text: str) -> str:
     """Return an address for display: login and values of the query masked, the fragment left out.
 
-    Examples
-    --------
     >>> masked_address("https://me:pass@site.org/board?token=1&all")
     'https://***@site.org/board?token=***&***'
     """
@@ -84,8 +78,6 @@ def printable(text: str) -> str:
 def counted(number: int, one: str, many: str = "") -> str:
     """Return a number with its noun, the right plural.
 
-    Examples
-    --------
     >>> counted(1, "model"), counted(0, "benchmark"), counted(2000, "family", "families")
     ('1 model', '0 benchmarks', '2,000 families')
     """
@@ -106,8 +98,6 @@ def brief(record: Any) -> str:
 def shortened(text: str, limit: int) -> str:
     """Return the beginning and the end of a text longer than ``limit`` characters, around an ellipsis.
 
-    Examples
-    --------
     >>> shortened("resnext101_32x8d_wsl", 12)
     'resne…8d_wsl'
     """
@@ -120,8 +110,6 @@ def shortened(text: str, limit: int) -> str:
 def distinct_names(names: Sequence[str], ids: Sequence[object], limit: int = 120) -> list[str]:
     """Return names cleaned for display; those that occur more than once have their id added.
 
-    Examples
-    --------
     >>> distinct_names(["alexnet", "alexnet", "vgg"], [1, 2, 3])
     ['alexnet · id 1', 'alexnet · id 2', 'vgg']
     """

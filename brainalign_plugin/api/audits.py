@@ -23,14 +23,8 @@ from ..text import counted
 from .sources import Source, check_work, scheme_list, snapshot_of
 
 # The fields of an audit by the names of the properties.
-PROPERTIES = {
-    "iia": ("removal",),
-    "scale": ("affine", "monotone"),
-    "clone": ("clone",),
-    "pareto": ("pareto",),
-    "monotonicity": ("monotonicity",),
-    "hierarchy": ("hierarchy",),
-    "influence": ("influence",),
+PROPERTIES = {"iia": ("removal",), "scale": ("affine", "monotone")} | {
+    name: (name,) for name in ("clone", "pareto", "monotonicity", "hierarchy", "influence")
 }
 _FIELDS = [field for fields in PROPERTIES.values() for field in fields if field != "influence"]
 _COLUMNS = {"removal": "iia"}
@@ -165,8 +159,7 @@ class SchemeAuditResult(Result):
         return frame.rename_axis("property")
 
     def _record(self) -> dict[str, Any]:
-        record: dict[str, Any] = audit_json(self.compared, self.reference, [self.one])["schemes"]
-        return dict(record[self.one.scheme.name])
+        return dict(audit_json(self.compared, self.reference, [self.one])["schemes"][self.one.scheme.name])
 
 
 def measured_row(one: SchemeAudit) -> dict[str, Any]:

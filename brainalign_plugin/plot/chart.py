@@ -110,8 +110,7 @@ class Chart(Documented):
             "datasets": {name: rows_of(table) for name, table in self.tables.items()},
             "config": {**CONFIG, "background": "var(--paper)", "font": FONT},
         }
-        colours: dict[str, Any] = coloured(whole, DARK if theme == "dark" else LIGHT)
-        return colours
+        return coloured(whole, DARK if theme == "dark" else LIGHT)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the chart's data, one row a mark.

@@ -33,8 +33,6 @@ def heatmap(
     strips along both axes. `overlap`: shape (m, m); models with both benchmarks, for the tooltip. `order`: rows and
     columns in this order.
 
-    Examples
-    --------
     >>> import numpy as np
     >>> heatmap(["a", "b"], np.array([[1, .5], [.5, 1]]), title="They agree", alt="Two benchmarks").rows
     2

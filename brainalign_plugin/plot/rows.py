@@ -57,8 +57,6 @@ def dots(
     reader follows are marked. `reverse`: small values to the right, for ranks. `zero`: the axis contains zero, with a
     line at it.
 
-    Examples
-    --------
     >>> dots(["a", "b"], [1.0, 2.0], title="b is larger", alt="Two values", axis="value").to_frame().shape
     (2, 8)
     """

@@ -94,8 +94,6 @@ _USE = re.compile(r"var\((--[\w-]+)\)")
 def coloured(value: Any, colours: Mapping[str, str] = LIGHT) -> Any:
     """Return a specification with every variable replaced by its colour; datasets stay as they are.
 
-    Examples
-    --------
     >>> coloured({"mark": {"color": "var(--neural)"}})
     {'mark': {'color': '#2f5d9b'}}
     """
