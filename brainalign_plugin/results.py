@@ -6,7 +6,7 @@ import html
 import inspect
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -163,6 +163,26 @@ class Result(Documented):
     def _repr_html_(self) -> str:
         """Return the table that notebooks show."""
         return f"<p>{html.escape(self.title)}</p>{self.summary().to_html(max_cols=12)}"
+
+
+def _cell(one: Any, column: str) -> Any:
+    if column.endswith(("low", "high")):
+        name, _, end = column.rpartition("_")
+        sure = getattr(one, f"{name}_interval".lstrip("_"))
+        return sure and getattr(sure, end)
+    found = getattr(one, column)
+    if hasattr(found, "low"):
+        return found.value
+    return ", ".join(found) if isinstance(found, tuple) else found
+
+
+def table(records: Iterable[object], columns: str, text: str | None = None) -> pd.DataFrame:
+    """Make a table of attributes, those of intervals too; with `text` all columns but those in it are numbers."""
+    import pandas as pd
+
+    names = columns.split()
+    frame = pd.DataFrame([[_cell(one, name) for name in names] for one in records], columns=names)
+    return frame if text is None else frame.astype({name: float for name in names if name not in text.split()})
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from ..placement import place as placing
 from ..placement.result import Placement, placement_json
 from ..plot.chart import Chart
 from ..plot.rows import frame_dots
-from ..results import Plots, Result, Rows, documented
+from ..results import Plots, Result, Rows, documented, table
 from ..text import counted
 from .sources import Source, check_work, snapshot_of
 
@@ -107,9 +107,8 @@ class PlacementResult(Result):
     @property
     def profile(self) -> Rows:
         """The model's scores and normal scores among the board's models, the highest normal score first."""
-        columns = ["benchmark", "score", "error", "normal_score", "models"]
-        rows = [[getattr(one, name) for name in columns] for one in self.found.benchmarks]
-        return Rows(f"{counted(len(rows), 'benchmark')} with a score", pd.DataFrame(rows, columns=columns))
+        frame = table(self.found.benchmarks, "benchmark score error normal_score models")
+        return Rows(f"{counted(len(frame), 'benchmark')} with a score", frame)
 
     @property
     def neighbours(self) -> Rows:

@@ -17,7 +17,7 @@ from ..plot.chart import Chart
 from ..plot.rows import bump, frame_dots
 from ..ranking.boards import BoardKind, ComparedBoard, compared_board
 from ..ranking.compare import SchemeComparison, compare_schemes, comparison_json
-from ..results import Plots, Result, Rows, documented
+from ..results import Plots, Result, Rows, documented, table
 from ..schemes import Convention, Ranking, Scheme
 from ..schemes.missing import CONVENTIONS
 from ..text import counted, distinct_names
@@ -145,14 +145,12 @@ class ComparisonResult(Result):
         return f"Comparison of schemes: {counted(len(self.found.pairs), 'pair')}{agreed}, {top}"
 
     def _frame(self) -> pd.DataFrame:
-        columns = ["one", "other", "spearman", "tau_b", "kappa", "top_overlap"]
-        return pd.DataFrame([[getattr(p, c) for c in columns] for p in self.found.pairs], columns=columns)
+        return table(self.found.pairs, "one other spearman tau_b kappa top_overlap")
 
     @property
     def models(self) -> pd.DataFrame:
         """Best and worst rank of each model over the schemes, most contested first; of three or more without GLS."""
-        columns = ["id", "best", "best_scheme", "worst", "worst_scheme"]
-        frame = pd.DataFrame([[getattr(m, c) for c in columns] for m in self.found.models], columns=columns)
+        frame = table(self.found.models, "id best best_scheme worst worst_scheme")
         frame.insert(0, "model", [self.names[i] for i in frame["id"]])
         return frame
 

@@ -20,7 +20,7 @@ from ..data.cleaning import Cleaning, clean
 from ..files.metadata import FIELDS, Described, described, read_metadata
 from ..plot.chart import Chart
 from ..plot.rows import frame_dots
-from ..results import Plots, Result, Rows, documented
+from ..results import Plots, Result, Rows, documented, table
 from ..text import counted
 from .agreement import ordered_heatmap
 from .sources import Source, check_work, snapshot_of
@@ -170,9 +170,8 @@ class DimensionsResult(Result):
     @property
     def treatments(self) -> pd.DataFrame:
         """Dimensions under each treatment of missing scores, a row each."""
-        names = ["models", "filled", "pc1_share", "parallel_analysis", "congruence", "correlation", "reason"]
-        rows = {name: [getattr(one, x) for x in names] for name, one in self.found.treatments.items()}
-        return pd.DataFrame.from_dict(rows, orient="index", columns=names)
+        names = "models filled pc1_share parallel_analysis congruence correlation reason"
+        return table(self.found.treatments.values(), names).set_axis(list(self.found.treatments))
 
     @property
     def loadings(self) -> pd.DataFrame:

@@ -16,7 +16,6 @@ from ..certainty import agreement_testing as testing
 from ..certainty import design_study
 from ..certainty import external as external_metrics
 from ..certainty import new_benchmarks as arrivals
-from ..certainty.bootstrap import Interval
 from ..certainty.record import external_json, record
 from ..certainty.short_panel import short_panel
 from ..certainty.variance_components import NotEstimable
@@ -25,7 +24,7 @@ from ..errors import BoardError
 from ..files.metric_table import metrics_of, read_aliases, read_metrics
 from ..plot.chart import Chart
 from ..plot.rows import frame_dots
-from ..results import Plots, Rows, documented
+from ..results import Plots, Rows, documented, table
 from ..text import counted
 from .sources import Source, check_work, snapshot_of
 
@@ -79,23 +78,6 @@ class SuiteResult(Rows):
     plot = cached_property(SuitePlots)
 
 
-def _cell(one: Any, column: str) -> Any:
-    if column.endswith(("low", "high")):
-        sure = getattr(one, f"{column.rpartition('_')[0]}_interval".lstrip("_"))
-        return sure and getattr(sure, column.rpartition("_")[2])
-    found = getattr(one, column)
-    if isinstance(found, Interval):
-        return found.value
-    return ", ".join(found) if isinstance(found, tuple) else found
-
-
-def _table(records: Sequence[object], columns: str, text: str = "") -> pd.DataFrame:
-    """Make a table of attributes, those of intervals too, whose columns are numbers but for those in ``text``."""
-    frame = pd.DataFrame([[_cell(one, name) for name in columns.split()] for one in records], columns=columns.split())
-    numbers = [column for column in frame.columns if column not in text.split()]
-    return frame.astype(dict.fromkeys(numbers, float))
-
-
 @documented
 def new_benchmarks(
     source: Source, benchmarks: Sequence[str] = (), *, max_missing: float = 0.5, resamples: int = 1000, seed: int = 0
@@ -132,7 +114,7 @@ def new_benchmarks(
     check_work(seed, resamples=resamples)
     named = [benchmarks] if isinstance(benchmarks, str) else list(benchmarks)
     found = arrivals.new_benchmarks(snapshot_of(source), named, max_missing, resamples=resamples, seed=seed)
-    frame = _table(
+    frame = table(
         found.found,
         "benchmark day verdict rho low high nearest nearest_rho models complete_without complete_with mean_shift gain "
         "reason",
@@ -177,7 +159,7 @@ def panel(source: Source, *, max_missing: float = 0.5, resamples: int = 1000, se
     if isinstance(found, NotEstimable):
         raise BoardError(f"there is no panel: {found.reason}; take another board or a looser cleaning")
     columns = "size chosen_rho rho low high kappa random_rho benchmarks_saved cells_saved benchmarks"
-    frame = _table(found.curve, columns, "benchmarks").astype({"size": int})
+    frame = table(found.curve, columns, "benchmarks").astype({"size": int})
     size = "no panel" if found.smallest is None else f"a panel of {counted(found.smallest, 'benchmark')}"
     tried = f"tried on {counted(found.later, 'later model')}" if found.later else f"not tried: {found.reason}"
     drawn = ("size", "rho" if found.later else "chosen_rho", "rank correlation with the ranking by all benchmarks")
@@ -223,7 +205,7 @@ def next_benchmarks(
     found = design_study.next_benchmarks(board, papers, None, resamples, seed)
     if isinstance(found, NotEstimable):
         raise BoardError(f"the reliability is not estimable: {found.reason}; take another board")
-    frame = _table(found.steps, "stratum papers reliability low high", "stratum").astype({"papers": int})
+    frame = table(found.steps, "stratum papers reliability low high", "stratum").astype({"papers": int})
     frame.insert(0, "number", range(1, len(frame) + 1))
     title = f"reliability {found.reliability:.2f}, with {counted(len(frame), 'further paper')} "
     title += f"{found.steps[-1].reliability:.2f}" if found.steps else "no more: papers do not disagree"
@@ -280,10 +262,10 @@ def external(
     check_work(seed, resamples=resamples)
     board = snapshot_of(source).board()
     known = None if aliases is None else read_aliases(Path(aliases))
-    table = metrics_of(metrics, known) if isinstance(metrics, pd.DataFrame) else read_metrics(Path(metrics), known)
-    found = external_metrics.external(board, complete_board(board, max_missing), table, resamples=resamples, seed=seed)
+    own = metrics_of(metrics, known) if isinstance(metrics, pd.DataFrame) else read_metrics(Path(metrics), known)
+    found = external_metrics.external(board, complete_board(board, max_missing), own, resamples=resamples, seed=seed)
     pairs = [(one, other) for one in found.metrics for other in (one.average, *one.benchmarks, *one.metrics)]
-    frame = _table([other for _, other in pairs], "name models rho low high", "name").astype({"models": int})
+    frame = table([other for _, other in pairs], "name models rho low high", "name").astype({"models": int})
     frame = frame.rename(columns={"name": "other"})
     frame.insert(0, "metric", [one.metric for one, _ in pairs])
     title = f"{counted(len(found.metrics), 'external metric')} of {counted(found.joined.matched, 'model')}"
@@ -340,7 +322,7 @@ def agreement_testing(
     found = testing.agreement_testing(board, tuple(sizes), subsets, None, resamples, seed)
     if isinstance(found, NotEstimable):
         raise BoardError(f"no benchmark can be compared: {found.reason}; take another board")
-    frame = _table(found.benchmarks, "benchmark tau low high z z_low z_high", "benchmark")
+    frame = table(found.benchmarks, "benchmark tau low high z z_low z_high", "benchmark")
     for parts in zip(*(one.subsets for one in found.benchmarks), strict=True):
         for name in ("tau", "z"):
             frame[f"{name}_{parts[0].models}"] = np.array([getattr(one, name) for one in parts], dtype=float)

@@ -15,7 +15,7 @@ from ..certainty.validity import validity as board_validity
 from ..files.reference import Reference
 from ..plot.chart import Chart
 from ..plot.rows import frame_dots
-from ..results import Plots, Result, documented
+from ..results import Plots, Result, documented, table
 from ..text import counted
 from .sources import Source, check_work, snapshot_of
 
@@ -59,11 +59,7 @@ class ValidityResult(Result):
         return f"Predictive validity of {schemes} over {counted(len(self.found.papers), 'paper')}"
 
     def _frame(self) -> pd.DataFrame:
-        rows = [
-            (one.scheme, one.mean, *((one.interval.low, one.interval.high) if one.interval else (None, None)))
-            for one in self.found.schemes.values()
-        ]
-        return pd.DataFrame(rows, columns=["scheme", "mean", "low", "high"])
+        return table(self.found.schemes.values(), "scheme mean low high")
 
     @property
     def papers(self) -> pd.DataFrame:

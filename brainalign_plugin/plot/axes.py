@@ -18,18 +18,18 @@ FOLLOWED: Spec = {"name": "followed", "value": []}
 IS_FOLLOWED = "indexof(followed, datum.id) >= 0"
 # Lines of a tooltip.
 MODEL = (("name:N", "model"), ("id:N", "id"))
-_DIGITS = 4
 
 
-def cells(values: Sequence[float | None] | FloatArray, digits: int = _DIGITS) -> list[CellValue]:
+def cells(values: Sequence[float | None] | FloatArray, digits: int = 4) -> list[CellValue]:
     """Round to what a chart can show; what is not finite becomes None."""
     return [None if v is None or not math.isfinite(v) else round(float(v), digits) + 0.0 for v in values]
 
 
 def part_colour(parts: Sequence[str], name: str = "datum.part") -> Spec:
-    """Return the colour of a mark by its part: neural, behavioural, or soft for any further part."""
+    """Return the colour of a mark by its part: of the first two neural and behavioural, soft for any further one."""
     rest = iter((NEURAL, BEHAVIOR))
-    named = {part: NEURAL if "neural" in part else BEHAVIOR if "behav" in part else None for part in parts}
+    first = [part for part in dict.fromkeys(parts) if part][:2]
+    named = {part: NEURAL if "neural" in part else BEHAVIOR if "behav" in part else None for part in first}
     colours = {part: colour or next(rest, SOFT) for part, colour in named.items()}
     return {
         "condition": [{"test": f"{name} === {part!r}", "value": colour} for part, colour in colours.items()],
@@ -58,13 +58,3 @@ def whole_ticks(form: str) -> Spec:
         return {}
     # Vega puts a tick halfway between two whole numbers in spite of the step.
     return {"tickMinStep": 1, "labelExpr": "datum.value % 1 ? '' : datum.label"}
-
-
-def row_scale(count: int) -> Spec:
-    """Return the scale of ``count`` rows."""
-    return {"domain": list(range(count)), "paddingInner": 0.2, "paddingOuter": 0.1}
-
-
-def two_parts(parts: Sequence[str]) -> list[str]:
-    """Return the first two distinct names of parts."""
-    return [part for part in dict.fromkeys(parts) if part][:2]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..arrays import FloatArray, IntArray
-from .axes import FOLLOWED, IS_FOLLOWED, LABEL_SIZE, MODEL, NARROW, cells, label_axis, part_colour, two_parts
+from .axes import FOLLOWED, IS_FOLLOWED, LABEL_SIZE, MODEL, NARROW, cells, label_axis, part_colour
 from .chart import CellValue, Chart, Table
 from .theme import ACCENT, BEHAVIOR, LINE, NEURAL, RANK, RHO, RHO_STEPS
 from .vega_lite import Spec, expr, field, filtered, layer, looked_up, mark, tooltip, value
@@ -56,14 +56,14 @@ def heatmap(
     colours = {"type": "quantize", "domain": [-1 - edge, 1 + edge], "range": list(RHO)}
     shown_rho = [("one:N", "benchmark"), ("other:N", "and"), ("rho:Q", "ρ", "+.3f")]
     both = [("n:Q", "models with both")] if overlap is not None else []
-    names_of = [looked_up(k, "names", "at", ["label"], [to]) for k, to in (("i", "one"), ("j", "other"))]
+    names_of = [looked_up(k, "names", "at", "label", to) for k, to in (("i", "one"), ("j", "other"))]
     x, y = field("j:O", scale=scale, axis={**axis, "labelAngle": -90}), field("i:O", scale=scale, axis=axis)
     layers = [
         layer("pairs", mark("rect"), names_of, x=x, y=y, color=field("rho:Q", legend=None, scale=colours),
               tooltip=tooltip(*shown_rho, *both))
     ]  # fmt: skip
     if parts:
-        strip, at_row = part_colour(two_parts(parts)), field("at:O", scale=scale)
+        strip, at_row = part_colour(parts), field("at:O", scale=scale)
         low, high = value(expr("height + 3")), value(expr("height + 7"))
         layers += [
             layer("names", mark("rect"), y=at_row, x=value(-7), x2=value(-3), color=strip),

@@ -8,18 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import FloatArray
-from .axes import (
-    FOLLOWED,
-    IS_FOLLOWED,
-    MODEL,
-    NARROW,
-    cells,
-    label_axis,
-    part_colour,
-    row_scale,
-    two_parts,
-    whole_ticks,
-)
+from .axes import FOLLOWED, IS_FOLLOWED, MODEL, NARROW, cells, label_axis, part_colour, whole_ticks
 from .chart import CellValue, Chart, Table
 from .theme import ACCENT, INK, LINE, NEURAL, RANK, SOFT
 from .vega_lite import Spec, expr, field, filtered, layer, mark, tooltip, value
@@ -71,14 +60,15 @@ def dots(
         **{name: nothing if one is None else cells(one) for name, one in optional.items()},
         "group": list(groups) if groups else nothing,
     }
-    y = field("at:O", scale=row_scale(n), axis=label_axis("rows"))
+    scale = {"domain": list(range(n)), "paddingInner": 0.2, "paddingOuter": 0.1}
+    y = field("at:O", scale=scale, axis=label_axis("rows"))
     # Named, because a layer without a row (no model is followed) has no domain.
     extent = _extent([values, *optional.values()], zero)
     across: Spec = {
         "scale": {"domain": extent, "nice": True, "zero": False, "reverse": reverse},
         "axis": {"title": axis, "orient": "top", "format": form, "tickCount": 6, "grid": True} | whole_ticks(form),
     }
-    colour = part_colour(two_parts(groups), "datum.group") if groups else value(NEURAL)
+    colour = part_colour(groups, "datum.group") if groups else value(NEURAL)
     tip: list[tuple[str, ...]] = [("label:N", " "), ("value:Q", axis, form)]
     tip += [("low:Q", "from", form), ("high:Q", "to", form)] if low is not None else []
     tip += [("reference:Q", "reference", form)] if reference is not None else []

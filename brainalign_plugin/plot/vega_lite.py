@@ -51,7 +51,6 @@ def filtered(predicate: str | Spec) -> Spec:
     return {"filter": predicate}
 
 
-def looked_up(key: str, table: str, of: str, fields: Sequence[str], names: Sequence[str] = ()) -> Spec:
-    """Add fields of the row in another table whose field `of` is the field `key` here; under `names` if given."""
-    found: Spec = {"lookup": key, "from": {"data": {"name": table}, "key": of, "fields": list(fields)}}
-    return found | ({"as": list(names)} if names else {})
+def looked_up(key: str, table: str, of: str, field: str, name: str) -> Spec:
+    """Add a field, under a name, of the row in another table whose field `of` is the field `key` here."""
+    return {"lookup": key, "from": {"data": {"name": table}, "key": of, "fields": [field]}, "as": [name]}
