@@ -245,12 +245,7 @@ def metadata(
     settings = settings_from(**where)
     sources = [read_metadata(one) for one in source or ()]
     if save is not None:
-        limits = FetchLimits(
-            timeout=settings.timeout_seconds,
-            deadline=settings.deadline_seconds,
-            attempts=settings.attempts,
-            max_bytes=settings.max_body_bytes,
-        )
+        limits = FetchLimits(**settings.limits)
         url = f"{settings.base_url.rstrip('/')}/{settings.domain}/leaderboard/content/"
         with stage("pulling the leaderboard's page"):
             body = fetch_body(url, received_at=now(), agent=user_agent(settings.contact), limits=limits)

@@ -10,6 +10,7 @@ import typer
 
 from brainalign_plugin.text import UNKNOWN, counted
 
+from ..base.files import fields_of
 from ..history.periods import Period
 from .options import AsJson, Given, Known, Limits, Where, day_of, day_option, now, opened, settings_from
 from .printing import board_size, print_json, say, stage
@@ -179,32 +180,25 @@ def _rank_move(before: Snapshot, after: Snapshot, model: int, scheme: str, as_js
 
     check_one_domain(before, after)
     move = attribute_rank(before.board(), after.board(), model, scheme)
-    if as_json:
-        print_json(
-            {
-                "schema": 2,
-                "model": {"id": move.model.id, "name": move.model.name},
-                "scheme": move.scheme,
-                **_change_json(move.before, move.after, move.parts),
-                "words": rank_move_in_words(move),
-                "never_ran": move.never_ran,
-                "own_cells": move.own_cells,
-                "new_above": [{"id": new.id, "name": new.name} for new in move.above],
-            }
-        )
+    words = rank_move_in_words(move)
+    if not as_json:
+        say(words)
         return
-    say(rank_move_in_words(move))
+    record = {"schema": 2, "model": fields_of(move.model, "id", "name"), "scheme": move.scheme}
+    record |= _change_json(move.before, move.after, move.parts)
+    record |= {"words": words, **fields_of(move, "never_ran", "own_cells")}
+    print_json({**record, "new_above": [fields_of(new, "id", "name") for new in move.above]})
 
 
 def _attribution_json(found: Attribution) -> dict[str, Any]:
     """Return the change of each figure with its parts and the words for them; None if unknown."""
     from ..history.attribution import attribution_in_words, reasons_of
 
-    return {
-        figure: _change_json(found.earlier[figure], after, found.parts[figure])
-        | {"reasons": reasons_of(found, figure), "words": attribution_in_words(found, figure)}
-        for figure, after in found.later.items()
-    }
+    record = {}
+    for figure, after in found.later.items():
+        words = {"reasons": reasons_of(found, figure), "words": attribution_in_words(found, figure)}
+        record[figure] = _change_json(found.earlier[figure], after, found.parts[figure]) | words
+    return record
 
 
 def _change_json(before: float | None, after: float | None, parts: Mapping[str, float] | None) -> dict[str, Any]:

@@ -1,9 +1,4 @@
-"""The command line. Commands import their modules when they run, so that ``--help`` is fast.
-
-Exit codes: 0 success, with or without news; 1 an unexpected error; 2 wrong usage; 3 configuration; 4 the source
-could not be read; 5 its payload was refused; 6 store; 7 a file could not be written; 8 an input cannot be used; 9 a
-message could not be delivered; 10 another process is at work on the store.
-"""
+"""The command line; errors become exit codes (`app`). Commands import what they need when they run, for ``--help``."""
 
 from __future__ import annotations
 
@@ -118,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return 130
     except (BrokenPipeError, SystemExit) as error:
-        # typer makes an exit of it.
+        # typer and rich make an exit of it.
         if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
             raise
         # The reader closed the pipe (`| head`): end as by SIGPIPE, without a message.

@@ -80,15 +80,9 @@ def out() -> Console:
     """Return the console for tables: without markup, and with whole lines in a file."""
     from rich.console import Console
 
-    class Output(Console):
-        def on_broken_pipe(self) -> None:
-            """Leave a closed pipe (``| head``) to `main`."""
-            raise BrokenPipeError
-
     terminal = sys.stdout.isatty()
-    return Output(
-        width=None if terminal else 10_000, highlight=False, markup=False, emoji=False, soft_wrap=not terminal
-    )
+    width = None if terminal else 10_000
+    return Console(width=width, highlight=False, markup=False, emoji=False, soft_wrap=not terminal)
 
 
 def print_table(
@@ -217,16 +211,11 @@ def analysis(found: Analysis, grouped: Families, sure: FamilyBootstrap) -> None:
 
 def unmatched_lines(joined: Joined) -> list[str]:
     """Return the lines of a file of metrics that are joined to no model, and its cells without a number."""
-    lines = [
-        f"note: line {one.line}, {one.model}: {one.reason}"
-        + (f"; near it: {', '.join(one.suggestions)}" if one.suggestions else "")
-        for one in joined.unmatched
-    ]
-    return [
-        f"{counted(joined.matched, 'line')} of metrics joined to models, {len(lines)} not",
-        *lines,
-        *(f"note: {note}" for note in joined.notes),
-    ]
+    lines = [f"{counted(joined.matched, 'line')} of metrics joined to models, {len(joined.unmatched)} not"]
+    for one in joined.unmatched:
+        near = f"; near it: {', '.join(one.suggestions)}" if one.suggestions else ""
+        lines.append(f"note: line {one.line}, {one.model}: {one.reason}{near}")
+    return [*lines, *(f"note: {note}" for note in joined.notes)]
 
 
 def external(found: External) -> None:

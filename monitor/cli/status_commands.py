@@ -67,13 +67,9 @@ def _lines(found: Standing) -> list[str]:
         rows.append((f"job {job}", f"{last}, {later}"))
     counts = ", ".join(f"{count} {state.value.replace('_', ' ')}" for state, count in found.messages.items() if count)
     rows.append(("messages", counts or "none"))
-    rows += [
-        (
-            f"failing {alarm.name}",
-            f"{counted(alarm.failures, 'failure')} in a row since {alarm.since:%Y-%m-%d %H:%M} UTC: {alarm.message}",
-        )
-        for alarm in found.alarms
-    ]
+    for alarm in found.alarms:
+        often = f"{counted(alarm.failures, 'failure')} in a row since {alarm.since:%Y-%m-%d %H:%M} UTC"
+        rows.append((f"failing {alarm.name}", f"{often}: {alarm.message}"))
     width = max(len(name) for name, _ in rows)
     lines = [f"{name:<{width}}  {' '.join(value.split())}" for name, value in rows]
     return [*lines, *(f"check: {problem}" for problem in found.problems), *([] if found.problems else ["healthy"])]

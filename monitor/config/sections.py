@@ -31,42 +31,40 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
+def _read_by(parse: Callable[[str], object]) -> AfterValidator:
+    """Refuse a text, or a secret one, that cannot be parsed, with the message of the parser."""
+
+    def check(value: Any) -> Any:
+        parse(value.get_secret_value() if isinstance(value, SecretStr) else value)
+        return value
+
+    return AfterValidator(check)
+
+
 def _matching(pattern: str, problem: str) -> AfterValidator:
-    def check(text: str) -> str:
+    def check(text: str) -> None:
         if not re.fullmatch(pattern, text):
             raise ValueError(problem)
-        return text
 
-    return AfterValidator(check)
-
-
-def _read_by(parse: Callable[[str], object]) -> AfterValidator:
-    """Refuse a text that cannot be parsed, with the message of the parser."""
-
-    def check(text: str) -> str:
-        parse(text)
-        return text
-
-    return AfterValidator(check)
+    return _read_by(check)
 
 
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 
-def _host(text: str) -> str:
+def _host(text: str) -> None:
     with suppress(ValueError):
         ipaddress.ip_address(text)
-        return text
+        return
     try:
         labels = text.removesuffix(".").encode("idna").decode("ascii").split(".")
     except UnicodeError:
         labels = [""]
     if len(text) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         raise ValueError("not the name or the address of a host, such as mail.lab.example or 192.0.2.1")
-    return text
 
 
-def _web_address(text: str) -> str:
+def _web_address(text: str) -> None:
     try:
         parts = urlsplit(text)
         _host(parts.hostname or "")
@@ -75,24 +73,16 @@ def _web_address(text: str) -> str:
         usable = False
     if not usable:
         raise ValueError("not an address such as https://www.brain-score.org")
-    return text
 
 
-def _secret_web_address(secret: SecretStr) -> SecretStr:
-    _web_address(secret.get_secret_value())
-    return secret
-
-
-def _filled(secret: Any) -> Any:
-    if not secret.get_secret_value().strip():
+def _filled(text: str) -> None:
+    if not text.strip():
         raise ValueError("empty; give a path or an address, or leave the line out")
-    return secret
 
 
-def _usable(secret: SecretAddress) -> SecretAddress:
-    if re.match("https?://", secret.get_secret_value(), re.IGNORECASE):
-        _web_address(secret.get_secret_value())
-    return secret
+def _usable(text: str) -> None:
+    if re.match("https?://", text, re.IGNORECASE):
+        _web_address(text)
 
 
 def absolute(path: Path) -> Path:
@@ -105,16 +95,16 @@ def absolute(path: Path) -> Path:
 
 
 Home = Annotated[Path, AfterValidator(absolute)]
-WebAddress = Annotated[str, AfterValidator(_web_address)]
-SecretWebAddress = Annotated[SecretStr, AfterValidator(_secret_web_address)]
-StoreAddress = Annotated[SecretAddress, AfterValidator(_filled)]
-SourceAddress = Annotated[StoreAddress, AfterValidator(_usable)]
+WebAddress = Annotated[str, _read_by(_web_address)]
+SecretWebAddress = Annotated[SecretStr, _read_by(_web_address)]
+StoreAddress = Annotated[SecretAddress, _read_by(_filled)]
+SourceAddress = Annotated[StoreAddress, _read_by(_usable)]
 DomainName = Annotated[
     str, _matching(r"[a-z][a-z0-9_]{0,63}", "not one lower-case word; the site has vision and language")
 ]
 # Parentheses would end the comment of a User-Agent.
 Comment = Annotated[str, _matching(r"[!-'*-~ ]{0,200}", "not up to 200 printable ASCII characters without ()")]
-Host = Annotated[str, AfterValidator(_host)]
+Host = Annotated[str, _read_by(_host)]
 Seconds = Annotated[float, Field(ge=0.001, le=86_400, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 # Of a named table, [section.NAME]: what an environment variable can spell, in which two underscores divide.
@@ -188,23 +178,21 @@ def is_mail_address(text: str) -> bool:
     return len(text) <= 254 and _MAIL_ADDRESS.fullmatch(text) is not None and ".." not in text
 
 
-def _mail_address(text: str) -> str:
+def _mail_address(text: str) -> None:
     if not is_mail_address(text):
         raise ValueError("not a plain mail address such as reader@lab.example")
-    return text
 
 
-def _sender(text: str) -> str:
+def _sender(text: str) -> None:
     named = _NAMED_ADDRESS.fullmatch(text)
     if not is_mail_address(named[2] if named else text):
         raise ValueError("not a mail address, with or without a name: BrainAlign <monitor@lab.example>")
-    return text
 
 
-def _public_address(text: str) -> str:
+def _public_address(text: str) -> None:
     if "?" in text or "#" in text:
         raise ValueError("an address with ? or # cannot have pages below it")
-    return _web_address(text)
+    _web_address(text)
 
 
 def _model_key(text: str) -> str:
@@ -216,7 +204,7 @@ def _model_key(text: str) -> str:
 ModelKey = Annotated[
     str, BeforeValidator(lambda key: str(key) if type(key) is int else key), AfterValidator(_model_key)
 ]
-MailAddress = Annotated[str, AfterValidator(_mail_address)]
+MailAddress = Annotated[str, _read_by(_mail_address)]
 
 
 class MailSettings(Section):
@@ -227,7 +215,7 @@ class MailSettings(Section):
     security: Literal["starttls", "tls", "none"] = "starttls"  # `starttls`, `tls` or `none`
     user: str = ""  # Empty for a server without a login
     password: SecretStr | None = None
-    sender: Annotated[str, AfterValidator(_sender)] | None = None  # From, with or without a name
+    sender: Annotated[str, _read_by(_sender)] | None = None  # From, with or without a name
     # Address of List-Unsubscribe, `{address}` standing for the recipient; None asks the sender by mail.
     unsubscribe: Annotated[str, _matching(_UNSUBSCRIBE, "neither mailto:… nor https://…")] | None = None
     certificates: Path | None = None  # Certificates to trust instead of the system's
@@ -278,7 +266,7 @@ class WebhookSettings(Wanted):
 class NotifySettings(Wanted):
     """A chat service by its apprise address, such as ``slack://…``."""
 
-    url: Annotated[SecretStr, AfterValidator(_filled)]
+    url: Annotated[SecretStr, _read_by(_filled)]
 
 
 class SiteSettings(Section):
@@ -287,7 +275,7 @@ class SiteSettings(Section):
     # Folder of the site; None publishes none. A relative one is meant from the home folder.
     folder: Path | None = None
     # Public address; links in mails and in the feed lead there.
-    address: Annotated[str, AfterValidator(_public_address)] | None = None
+    address: Annotated[str, _read_by(_public_address)] | None = None
 
     def of_domain(self, domain: str) -> SiteSettings:
         """Return the site of one of several leaderboards, in a folder of its name."""

@@ -129,6 +129,12 @@ class Settings(BaseSettings):
         return given if "://" in given else self.home / Path(given).expanduser()
 
     @property
+    def limits(self) -> dict[str, Any]:
+        """Limits of a pull, as sources take them."""
+        times = {"timeout": self.timeout_seconds, "deadline": self.deadline_seconds}
+        return {**times, "attempts": self.attempts, "max_bytes": self.max_body_bytes}
+
+    @property
     def bodies(self) -> Path:
         """Folder of the raw bodies, gzipped under their sha256."""
         return self.home / "bodies"

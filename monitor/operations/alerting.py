@@ -1,8 +1,4 @@
-"""Alert rules over the stored history: news since the last evaluation, and the events of a backtest.
-
-Each event is reported once: `evaluate_alerts` takes the state of the rules and returns their new state, as a document
-that JSON can hold. It changes nothing itself.
-"""
+"""Alert rules over the stored history: news since the last evaluation, and the events of a backtest."""
 
 from __future__ import annotations
 

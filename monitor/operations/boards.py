@@ -72,11 +72,8 @@ def backfill(
         raise InputError(
             f"there is no day from {since or 'the first score'} to {until}; choose an earlier --from, or a later --to"
         )
-    known = {
-        info.as_of_time
-        for info in store.snapshots(domain)
-        if info.reconstructed and info.body_sha256 == source.body_sha256
-    }
+    same = (info for info in store.snapshots(domain) if info.body_sha256 == source.body_sha256)
+    known = {info.as_of_time for info in same if info.reconstructed}
     body = store.body(source.body_sha256)
     dates, added = [], []
     with stage("reconstructing"):
@@ -96,10 +93,9 @@ def backfill(
 
 def _first_score(snapshot: Snapshot) -> date | None:
     """Return the day of the first score with a time, in any version; None if no score has one."""
-    old = snapshot.superseded
-    times = [cells.scored_at[cells.states == CellState.SCORED] for cells in (snapshot, old)]
-    known = np.concatenate(times)
-    known = known[~np.isnat(known)]
+    cells = (snapshot, snapshot.superseded)
+    times = np.concatenate([one.scored_at[one.states == CellState.SCORED] for one in cells])
+    known = times[~np.isnat(times)]
     if not known.size:
         return None
     first: datetime = known.min().astype("datetime64[us]").item()
@@ -118,15 +114,11 @@ class Dependents:
 def dependents(settings: Settings, store: Store, info: SnapshotInfo) -> Dependents:
     """Find what depends on a stored board. Raises StoreError."""
     infos = store.snapshots()
-    again = [one for one in infos if not one.reconstructed and one.body_sha256 == info.body_sha256 and one != info]
-    made = tuple(
-        one
-        for one in infos
-        if one.reconstructed
-        and not info.reconstructed
-        and not again
-        and (one.domain, one.simulated, one.body_sha256) == (info.domain, info.simulated, info.body_sha256)
-    )
+    same = [one for one in infos if one.body_sha256 == info.body_sha256 and one != info]
+    made: tuple[SnapshotInfo, ...] = ()
+    # The board of another snapshot of the same body keeps what was reconstructed from it.
+    if not info.reconstructed and all(one.reconstructed for one in same):
+        made = tuple(one for one in same if (one.domain, one.simulated) == (info.domain, info.simulated))
     ids = {info.id, *(one.id for one in made)}
     alerts = [one for one in active_alerts(store, info.domain) if one.snapshot_id in ids]
     left = [one for one in infos if one.id not in ids]

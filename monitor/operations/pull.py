@@ -165,16 +165,8 @@ def fetch(
     started = clock()
     try:
         with stage(f"{FETCHING} {name}"):
-            pulled = pull(
-                where,
-                domain=settings.domain,
-                received_at=started,
-                contact=settings.contact,
-                timeout=settings.timeout_seconds,
-                deadline=settings.deadline_seconds,
-                attempts=settings.attempts,
-                max_bytes=settings.max_body_bytes,
-            )
+            domain, contact = settings.domain, settings.contact
+            pulled = pull(where, received_at=started, domain=domain, contact=contact, **settings.limits)
         pulled, notes = _believed(store, pulled, started, is_live(where))
         if not accept_shrunken:
             check_not_shrunken(pulled, _board_before(store, pulled.snapshot, is_live(where)))
@@ -185,13 +177,9 @@ def fetch(
         stored = inside.add(pulled.snapshot, pulled.body, started, pulled.rejected, "; ".join(notes))
         if also is not None:
             also(inside, stored, started)
-    log.info(
-        "stored" if stored.new else "unchanged",
-        snapshot=stored.id,
-        rejected=len(pulled.rejected),
-        source=name,
-        **({"notes": notes} if notes else {}),
-    )
+    more = {"notes": notes} if notes else {}
+    outcome = "stored" if stored.new else "unchanged"
+    log.info(outcome, snapshot=stored.id, rejected=len(pulled.rejected), source=name, **more)
     return Fetched(pulled, stored, notes)
 
 
@@ -262,11 +250,8 @@ def _late_scores(snapshot: Snapshot, now: datetime) -> str:
 
 def _alike(store: Store, snapshot: Snapshot) -> list[SnapshotInfo]:
     """Return the observed boards of a snapshot's kind: of its domain, real or simulated like it."""
-    return [
-        info
-        for info in store.snapshots(snapshot.domain)
-        if not info.reconstructed and info.simulated == snapshot.simulated
-    ]
+    observed = [info for info in store.snapshots(snapshot.domain) if not info.reconstructed]
+    return [info for info in observed if info.simulated == snapshot.simulated]
 
 
 def _board_before(store: Store, snapshot: Snapshot, live: bool) -> Snapshot | None:
@@ -295,12 +280,8 @@ def _record_failure(store: Store, failure: SourceError, source: str, domain: str
         )
     except StoreError as cause:
         raise StoreError(f"{cause}; the failure to record was: {failure}") from failure
-    log.info(
-        "refused" if refused else "failed",
-        source=source,
-        error=type(failure).__name__,
-        kept=None if kept is None else str(kept),
-    )
+    outcome, place = "refused" if refused else "failed", None if kept is None else str(kept)
+    log.info(outcome, source=source, error=type(failure).__name__, kept=place)
 
 
 def run(

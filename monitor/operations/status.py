@@ -83,13 +83,9 @@ def standing(settings: Settings, store: Store, at: datetime) -> Standing:
 
 
 def _leaderboard(store: Store, domain: str) -> Leaderboard:
-    return Leaderboard(
-        domain,
-        store.latest(domain),
-        store.last_pull(domain),
-        store.last_pull(domain, Outcome.STORED, Outcome.UNCHANGED),
-        store.last_pull(domain, Outcome.STORED),
-    )
+    success = store.last_pull(domain, Outcome.STORED, Outcome.UNCHANGED)
+    news = store.last_pull(domain, Outcome.STORED)
+    return Leaderboard(domain, store.latest(domain), store.last_pull(domain), success, news)
 
 
 def _problems(
@@ -118,20 +114,16 @@ def _problems(
 
 def standing_json(found: Standing) -> dict[str, Any]:
     """Return the record that ``brainalign status --json`` prints."""
+    jobs = {}
+    for job, moment in found.next_slots.items():
+        last = fields_of(found.last_runs.get(job), "slot", "state", "started_at", "ended_at", "error")
+        jobs[job] = {"next": moment, "last": last}
     return {
         "schema": 1,
-        "at": found.at,
-        "healthy": found.healthy,
-        "problems": list(found.problems),
+        **fields_of(found, "at", "healthy", "problems"),
         "leaderboards": [_leaderboard_json(one, found.at) for one in found.leaderboards],
         "snapshots": found.snapshots,
-        "jobs": {
-            job: {
-                "next": moment,
-                "last": fields_of(found.last_runs.get(job), "slot", "state", "started_at", "ended_at", "error"),
-            }
-            for job, moment in found.next_slots.items()
-        },
+        "jobs": jobs,
         "messages": {state.value: count for state, count in found.messages.items()},
         "alarms": [
             fields_of(one, "name", "failures", "since") | {"told": one.raised_at is not None, "message": one.message}

@@ -177,22 +177,15 @@ def _leave(words: str) -> None:
     os._exit(0)
 
 
-@contextmanager
-def stopped_by_signals(service: Service) -> Iterator[None]:
-    """Stop the service on SIGTERM and SIGINT; a second signal ends the process at once."""
-    before = {number: signal.signal(number, service.handle) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def serve(monitor: Monitor) -> None:
-    """Work by the schedule until a signal ends it, and answer ``/healthz`` and ``/metrics`` if a port is set."""
+    """Work by the schedule until a signal ends it, and answer ``/healthz`` and ``/metrics`` if a port is set.
+
+    SIGTERM and SIGINT stop it; a second signal ends the process at once.
+    """
     service, health = Service(monitor), monitor.settings.health
     with ExitStack() as stack:
-        stack.enter_context(stopped_by_signals(service))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            stack.callback(signal.signal, number, signal.signal(number, service.handle))
         if health.port is not None:
             stack.enter_context(
                 served(health.address, health.port, lambda: standing(monitor.settings, monitor.store, monitor.clock()))
