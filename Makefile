@@ -71,13 +71,12 @@ $(BASE): setup.cfg pyproject.toml
 	.venv-base/bin/python $(PIP_INSTALL) --upgrade --no-deps --target .venv-base/refused 'apscheduler>=4.0.0a1'
 	touch $@
 
-.PHONY: test
-test: lint imports types worlds ## all checks
+# Three at once on two cores: tests of services wait for a third of their time. The longest come first.
+CHECKS := test-once test-brainscore test-monitor test-base types lint imports
 
-# Three at once on two cores: tests of services wait for a third of their time.
-.PHONY: worlds
-worlds: $(SETUP) $(BASE) $(LANGUAGE) ## pytest in both worlds
-	$(MAKE) --no-print-directory --keep-going --jobs 3 test-once test-brainscore test-monitor test-base
+.PHONY: test
+test: $(SETUP) $(BASE) $(LANGUAGE) ## all checks
+	$(MAKE) --no-print-directory --keep-going --jobs 3 $(CHECKS)
 
 .PHONY: lint
 lint: $(SETUP) ## ruff: rules and format
