@@ -112,10 +112,7 @@ def analysis_fields(analysis: Analysis) -> dict[str, Any]:
         },
         "agreement": _agreement_json(analysis),
         "left_out": analysis.left_out,
-        "spread": {
-            part: {name: getattr(analysis.spreads.get(part), name, None) for name in ("sd", "range", "iqr")}
-            for part in parts
-        },
+        "spread": {part: asdict(analysis.spreads.get(part) or Spread(None, None, None)) for part in parts},
         "explained_variance": {
             **{part: explained[part].r2 for part in parts},
             "null": {part: explained[part].null for part in parts},
@@ -124,7 +121,7 @@ def analysis_fields(analysis: Analysis) -> dict[str, Any]:
         if parts
         else {},
         "weights": {
-            leaf: {"nominal": weight.nominal, "effective": weight.effective, "main_effect": analysis.main_effects[leaf]}
+            leaf: asdict(weight) | {"main_effect": analysis.main_effects[leaf]}
             for leaf, weight in analysis.explained.leaves.items()
         },
         "dimensions": _dimensions_json(analysis.dimensions),
@@ -134,12 +131,8 @@ def analysis_fields(analysis: Analysis) -> dict[str, Any]:
                 snapshot.models, analysis.official.at(snapshot.root), analysis.official.ranks, strict=True
             )
         },
-        "schemes": {
-            name: {str(i): rank for i, rank in analysis.rankings[name].by_id().items()}
-            if name in analysis.rankings
-            else {}
-            for name in REPORTED_SCHEMES
-        },
+        "schemes": {name: {} for name in REPORTED_SCHEMES}
+        | {name: {str(i): rank for i, rank in one.by_id().items()} for name, one in analysis.rankings.items()},
     }
 
 
@@ -149,12 +142,8 @@ def _agreement_json(analysis: Analysis) -> dict[str, Any]:
         "method": "spearman",
         **asdict(found.all_pairs),
         "paper_balanced_mean": found.paper_balanced_mean,
-        "pairwise": {
-            "mean": pairwise.all_pairs.mean,
-            "negative_share": pairwise.all_pairs.negative_share,
-            "pairs": pairwise.all_pairs.pairs,
-            "min_overlap": pairwise.min_overlap,
-        },
+        "pairwise": {name: getattr(pairwise.all_pairs, name) for name in ("mean", "negative_share", "pairs")}
+        | {"min_overlap": pairwise.min_overlap},
         "blocks": {}
         if analysis.left_out
         else {"|".join(block): summary.mean for block, summary in found.blocks.items()},
@@ -164,12 +153,10 @@ def _agreement_json(analysis: Analysis) -> dict[str, Any]:
 
 
 def _dimensions_json(found: Dimensions) -> dict[str, Any]:
+    names = ("participation_ratio", "participation_unrelated", "pc1_share", "parallel_analysis")
     return {
         "benchmarks": len(found.leaves),
-        "participation_ratio": found.participation_ratio,
-        "participation_unrelated": found.participation_unrelated,
-        "pc1_share": found.pc1_share,
-        "parallel_analysis": found.parallel_analysis,
+        **{name: getattr(found, name) for name in names},
         "permutations": PERMUTATIONS,
         "percentile": PERCENTILE,
         "seed": SEED,

@@ -240,11 +240,11 @@ def _summarised(board: Board, rho: FloatArray, overlap: IntArray, min_overlap: i
         leaves=board.leaves,
         rho=rho,
         overlap=overlap,
-        all_pairs=_summary(values),
+        all_pairs=pair_summary(values),
         paper_balanced_mean=None if balanced is None else float(balanced),
-        within_paper={str(name): _summary(group.to_numpy()) for name, group in within.groupby("one")["rho"]},
+        within_paper={str(name): pair_summary(group.to_numpy()) for name, group in within.groupby("one")["rho"]},
         blocks={
-            block: _summary(values[[set(pair) == set(block) for pair in part_pairs]])
+            block: pair_summary(values[[set(pair) == set(block) for pair in part_pairs]])
             for block in ((neural, neural), (behavior, behavior), (neural, behavior))
         },
         min_overlap=min_overlap,
@@ -252,7 +252,8 @@ def _summarised(board: Board, rho: FloatArray, overlap: IntArray, min_overlap: i
     )
 
 
-def _summary(rho: FloatArray) -> PairSummary:
+def pair_summary(rho: FloatArray) -> PairSummary:
+    """Summarise the correlations of pairs, NaN where one does not exist."""
     known = rho[~np.isnan(rho)]
     if not known.size:
         return PairSummary(None, None, None, 0)

@@ -1,8 +1,4 @@
-"""Number of dimensions that the benchmarks measure: eigenvalues of their correlations, counted in three ways.
-
-The question is the poster's: Ahlert, Klein, Wichmann, Geirhos, *How aligned are different alignment metrics?*, arXiv
-2407.07530. Constant leaves have no correlations and are left out.
-"""
+"""Number of dimensions that the benchmarks measure: eigenvalues of their correlations, counted in three ways."""
 
 from __future__ import annotations
 
@@ -19,8 +15,6 @@ from ..scales import z_scores
 PERMUTATIONS = 1000
 PERCENTILE = 95.0
 SEED = 0
-# Cells of permuted boards in memory at a time.
-_CELLS = 2_000_000
 # Share of a leaf's variance below which its rest after partialling is rounding error.
 _NOTHING = 1e-10
 
@@ -49,9 +43,8 @@ def dimensions(board: Board, permutations: int = PERMUTATIONS, seed: int = SEED)
     z = z_scores(board.scores) if len(board.models) > 1 else np.zeros(board.scores.shape)
     varied = np.flatnonzero((z != 0).any(axis=0))
     leaves = tuple(board.leaves[j] for j in varied)
-    nothing = np.zeros(0)
     if not leaves:
-        return Dimensions(leaves, nothing, None, None, None, nothing, None, None)
+        return Dimensions(leaves, np.zeros(0), None, None, None, np.zeros(0), None, None)
     z = z[:, varied]
     correlations = _correlations(z)
     eigenvalues = np.maximum(linalg.eigvalsh(correlations)[::-1], 0.0)
@@ -85,14 +78,8 @@ def shuffled_eigenvalues(z: FloatArray, permutations: int, seed: int) -> FloatAr
     if permutations < 1:
         raise InputError(f"parallel analysis was asked for {permutations} permutations; it needs at least 1")
     rng = np.random.default_rng(seed)
-    at_once = max(1, _CELLS // z.size)
-    found = []
-    for start in range(0, permutations, at_once):
-        size = min(at_once, permutations - start)
-        # Leaves are rows of contiguous memory, because NumPy calls BLAS for such products only.
-        shuffled = rng.permuted(np.tile(z.T, (size, 1, 1)), axis=2)
-        found.append(np.linalg.eigvalsh(_correlations(np.swapaxes(shuffled, 1, 2)))[:, ::-1])
-    return np.concatenate(found)
+    shuffled = (rng.permuted(z.T, axis=1).T for _ in range(permutations))
+    return np.array([np.linalg.eigvalsh(_correlations(one))[::-1] for one in shuffled])
 
 
 def kept_components(eigenvalues: FloatArray, thresholds: FloatArray) -> int:
@@ -123,5 +110,5 @@ def average_partials(correlations: FloatArray) -> FloatArray:
 
 
 def _correlations(z: FloatArray) -> FloatArray:
-    """Return the Pearson correlations of z-scores, shape (..., n, m) to (..., m, m)."""
-    return np.swapaxes(z, -1, -2) @ z / (z.shape[-2] - 1)
+    """Return the Pearson correlations of z-scores, shape (n, m) to (m, m)."""
+    return z.T @ z / (len(z) - 1)

@@ -73,26 +73,17 @@ def next_benchmarks(
 
     one = np.eye(len(names), dtype=np.int64)
     singly = [placed(r, one[r]) for r in range(len(names))]
-    path = _placements(found, papers)
+    path = _placements(found, MOST)
+    added = np.cumsum(one[path], axis=0)
     value, sure = _interval(_reliability(found, 0 * counts), clusters)
+    reached = (k for k, more in enumerate(added, 1) if _reliability(found, more)[0] >= TARGET)
     return NextBenchmarks(
         value,
         sure,
         tuple(sorted(singly, key=lambda further: -further.reliability)),
-        tuple(placed(r, one[path[: k + 1]].sum(axis=0)) for k, r in enumerate(path)),
-        _needed(found, value),
+        tuple(map(placed, path[:papers], added)),
+        0 if value >= TARGET else next(reached, None),
     )
-
-
-def _needed(found: Resampled, now: float) -> int | None:
-    if now >= TARGET:
-        return 0
-    more = np.zeros(len(found.units.strata), dtype=np.int64)
-    for number, r in enumerate(_placements(found, MOST), 1):
-        more[r] += 1
-        if _reliability(found, more)[0] >= TARGET:
-            return number
-    return None
 
 
 def _error(found: Resampled, more: IntArray) -> FloatArray:

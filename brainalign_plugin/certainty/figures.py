@@ -81,14 +81,10 @@ class Headline:
         return {name: known(found[i]) for name, found in self.values.items()}
 
 
-def headline(board: Board, counts: IntArray | None = None, rho: FloatArray | None = None) -> Headline:
-    """Compute the headline figures of a complete board.
-
-    `counts`: shape (r, n); how often each model counts; once each if None. `rho`: rank correlations of its pairs of
-    leaves, (r, pairs), if they are known already.
-    """
+def headline(board: Board, counts: IntArray | None = None) -> Headline:
+    """Compute the headline figures of a complete board; `counts` (r, n): how often each model counts, once if None."""
     times = np.ones((1, len(board.models)), dtype=np.int64) if counts is None else counts
-    rho = rank_correlations(board.scores, times) if rho is None else rho
+    rho = rank_correlations(board.scores, times)
     return Headline(_figures(board, times, rho), rho)
 
 
@@ -200,10 +196,9 @@ def _paper_balanced(board: Board, rho: FloatArray, first: IntArray, second: IntA
         return np.full(len(rho), np.nan)
     order = apart[np.argsort(pair[apart], kind="stable")]
     begins = np.flatnonzero(np.diff(pair[order], prepend=-1))
-    values = rho[:, order]
-    known = ~np.isnan(values)
+    known = ~np.isnan(rho[:, order])
     count = np.add.reduceat(known.astype(np.int64), begins, axis=1)
-    total = np.add.reduceat(np.where(known, values, 0.0), begins, axis=1)
+    total = np.add.reduceat(np.where(known, rho[:, order], 0.0), begins, axis=1)
     return known_mean(np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
 

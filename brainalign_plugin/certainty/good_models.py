@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..agreement.correlation import spearman_matrix
-from ..arrays import BoolArray, FloatArray, IntArray
+from ..agreement.correlation import pair_summary, spearman_matrix
+from ..arrays import FloatArray, IntArray
 from ..data.board import Board
-from ..data.tree import paper
+from ..scales import ranks_from_bottom
 from .families import Families
 
 HALF = 0.5
@@ -52,17 +52,18 @@ def agreement_curve(board: Board, shares: tuple[float, ...] = SHARES) -> tuple[G
     measured, predicted = np.full((2, len(shares), m, m), np.nan)
     kept = [_kept(share, n) for share in shares]
     for columns, pairs, order, chosen_by in _best_models(board):
-        scores = board.scores[:, columns]
-        whole, with_choice = spearman_matrix(scores), _spearman_with(chosen_by, scores)
-        at = tuple(columns[pairs])
+        scores, at = board.scores[:, columns], tuple(columns[pairs])
+        whole = spearman_matrix(np.column_stack([chosen_by, scores]))
         for k, models in enumerate(kept):
             if models >= MIN_MODELS:
                 measured[k][at] = spearman_matrix(scores[order[:models]])[tuple(pairs)]
-                predicted[k][at] = _restricted(whole, with_choice, models / n)[tuple(pairs)]
-    return tuple(
-        GoodAgreement(share, models, *_summary(measured[k]), *_summary(predicted[k]), _known(measured[k]))
-        for k, (share, models) in enumerate(zip(shares, kept, strict=True))
-    )
+                predicted[k][at] = _restricted(whole[1:, 1:], whole[0, 1:], models / n)[tuple(pairs)]
+    found = []
+    for share, models, *rho in zip(shares, kept, measured, predicted, strict=True):
+        one, other = map(pair_summary, rho)
+        predictions = other.mean, other.negative_share
+        found.append(GoodAgreement(share, models, one.mean, one.negative_share, *predictions, one.pairs))
+    return tuple(found)
 
 
 def good_correlations(board: Board) -> FloatArray:
@@ -85,7 +86,10 @@ def _best_models(board: Board) -> Iterator[tuple[IntArray, IntArray, IntArray, F
     if not board.leaves or len(board.models) < MIN_MODELS:
         return
     weights = board.tree.nominal_weights(board.leaves, board.tree.roots[0])
-    for columns, between, others in _paper_pairs(board):
+    papers = [np.isin(np.arange(len(board.leaves)), columns) for columns in board.papers.values()]
+    for one, other in itertools.combinations_with_replacement(papers, 2):
+        columns, others = np.flatnonzero(one | other), ~(one | other)
+        between = (np.outer(one, other) | np.outer(other, one))[np.ix_(columns, columns)]
         pairs = np.array(np.nonzero(np.triu(between, k=1)))
         if others.any() and pairs.size:
             chosen_by = board.scores[:, others] @ weights[others]
@@ -106,8 +110,6 @@ class FamilyAgreement:
 
 def family_agreement(board: Board, families: Families) -> FamilyAgreement:
     """Compare agreement within families of models with agreement between them, on a complete board."""
-    from ..scales import ranks_from_bottom
-
     labels, sizes = families.labels, np.bincount(families.labels, minlength=families.count)
     onto = (labels == np.arange(families.count)[:, None]) / np.maximum(sizes, 1)[:, None]
     first, second = np.triu_indices(len(board.leaves), k=1)
@@ -119,23 +121,6 @@ def family_agreement(board: Board, families: Families) -> FamilyAgreement:
     squares = np.sqrt(np.outer(np.diag(products), np.diag(products)))
     rho = np.where(squares > 1e-9, products / np.where(squares > 1e-9, squares, 1.0), np.nan)
     return FamilyAgreement(_mean(rho[first, second]), between, families.count, int(inside.sum()))
-
-
-def _paper_pairs(board: Board) -> list[tuple[IntArray, BoolArray, BoolArray]]:
-    """Return for each pair of papers their leaves (k,), which of these make its pairs (k, k), the others (m,)."""
-    papers = list(dict.fromkeys(map(paper, board.leaves)))
-    number: IntArray = np.array([papers.index(paper(leaf)) for leaf in board.leaves], dtype=np.int64)
-    found = []
-    for one, other in itertools.combinations_with_replacement(range(len(papers)), 2):
-        a, b = number == one, number == other
-        columns = np.flatnonzero(a | b)
-        between = np.outer(a, b) | np.outer(b, a)
-        found.append((columns, between[np.ix_(columns, columns)], ~(a | b)))
-    return found
-
-
-def _spearman_with(values: FloatArray, scores: FloatArray) -> FloatArray:
-    return spearman_matrix(np.column_stack([values, scores]))[0, 1:]
 
 
 def _restricted(rho: FloatArray, with_choice: FloatArray, share: float) -> FloatArray:
@@ -157,14 +142,5 @@ def _restricted(rho: FloatArray, with_choice: FloatArray, share: float) -> Float
     return 6 / np.pi * np.arcsin(np.clip(narrow, -1, 1) / 2)
 
 
-def _known(values: FloatArray) -> int:
-    return int((~np.isnan(values)).sum())
-
-
 def _mean(values: FloatArray) -> float | None:
-    return float(np.nanmean(values)) if _known(values) else None
-
-
-def _summary(values: FloatArray) -> tuple[float | None, float | None]:
-    known = values[~np.isnan(values)]
-    return (float(known.mean()), float((known < 0).mean())) if known.size else (None, None)
+    return None if np.isnan(values).all() else float(np.nanmean(values))

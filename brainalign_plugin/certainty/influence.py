@@ -65,12 +65,11 @@ def leave_one_paper_out(board: Board, scheme: str = OFFICIAL) -> tuple[LeftOut, 
 
 
 class _Whole:
-    """The whole board: its figures, correlations of pairs of leaves, and scores."""
+    """The whole board: its figures and scores."""
 
     def __init__(self, board: Board, scheme: Scheme) -> None:
         self.board, self.scheme = board, scheme
-        whole = headline(board)
-        self.rho, self.figures = whole.rho, whole.first()
+        self.figures = headline(board).first()
         self.scores = aggregated(scheme, board)
 
     def without_papers(self) -> Iterator[tuple[LeftOut, IntArray]]:
@@ -88,15 +87,11 @@ class _Whole:
             yield self._left_out("model", str(model), without_each.row(i), rows, again)
 
     def _without(self, kind: Kind, name: str, columns: Iterable[int]) -> tuple[LeftOut, IntArray]:
-        kept = np.ones(len(self.board.leaves), dtype=bool)
-        kept[list(columns)] = False
         rows = range(len(self.board.models))
-        if not kept.any():
+        rest = self.board.take(columns=np.setdiff1d(range(len(self.board.leaves)), list(columns)).tolist())
+        if not rest.leaves:
             return self._left_out(kind, name, dict.fromkeys(self.figures), rows, None)
-        rest = self.board.take(columns=np.flatnonzero(kept).tolist())
-        first, second = np.triu_indices(len(kept), k=1)
-        figures = headline(rest, rho=self.rho[:, kept[first] & kept[second]]).first()
-        return self._left_out(kind, name, figures, rows, aggregated_or_none(self.scheme, rest))
+        return self._left_out(kind, name, headline(rest).first(), rows, aggregated_or_none(self.scheme, rest))
 
     def _left_out(
         self, kind: Kind, name: str, figures: dict[str, float | None], rows: Sequence[int], again: FloatArray | None

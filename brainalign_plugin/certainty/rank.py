@@ -1,9 +1,4 @@
-"""Ranks of a board under every scheme, with intervals.
-
-A scheme that is a weighted mean of scaled leaves has a posterior of its true scores (`variance_components`), and its
-intervals hold a true rank with a stated probability. Of any other scheme, and of a board with missing scores, only the
-range of ranks over the boards without one paper is known, which has no probability.
-"""
+"""Ranks of a board under every scheme, with intervals of the posterior, or ranges over papers left out."""
 
 from __future__ import annotations
 
@@ -35,8 +30,8 @@ Kind = Literal["posterior", "papers"]
 class Resampling:
     """Settings of the intervals of ranks."""
 
-    level: float = 0.95  # Of the intervals
-    resamples: int = 1000  # Draws of true scores
+    level: float = LEVEL  # Of the intervals
+    resamples: int = DRAWS  # Draws of true scores
     seed: int = 0  # Of the draws
     # Leave papers out also under schemes that are fitted by iteration or search, which takes long.
     thorough: bool = False
@@ -45,6 +40,8 @@ class Resampling:
     above: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
+        if self.resamples < 1:
+            raise InputError(f"{self.resamples} draws of true scores were asked for; give at least 1 draw")
         if not 0 < self.level < 1:
             raise InputError(f"the level of the intervals is {self.level}; give a number between 0 and 1, such as 0.95")
 
@@ -70,21 +67,14 @@ class RankUncertainty:
 
 
 def rank_uncertainty(
-    scheme: Scheme,
-    board: Board,
-    convention: Convention | None = None,
-    draws: int = DRAWS,
-    seed: int = 0,
-    level: float = LEVEL,
-    jobs: int = 1,
+    scheme: Scheme, board: Board, convention: Convention | None = None, used: Resampling | None = None
 ) -> RankUncertainty:
     """Give the ranks of a board under a scheme intervals of the posterior, or ranges over papers left out.
 
     Raises BoardError if there is neither. `scheme`: bound to its reference. `board`: as it is before missing cells are
-    filled. `draws, seed`: of true scores.
+    filled.
     """
-    if draws < 1 or not 0 < level < 1:
-        raise InputError(f"{draws} draws at the level {level}: give at least 1 draw and a level between 0 and 1")
+    used = used or Resampling()
     if not is_linear(scheme):
         reason = f"{scheme.name} is no weighted mean of scaled benchmarks"
     elif not board.complete:
@@ -93,12 +83,12 @@ def rank_uncertainty(
         found = certainty_of(scheme, board)
         if not isinstance(found, NotEstimable):
             known = found.posterior
-            ranks = known.ranks(draws, seed, level)
+            ranks = known.ranks(used.resamples, used.seed, used.level)
             return RankUncertainty(
-                "posterior", level, ranks.low, ranks.high, known.first(), ranks.top_ten, posterior=known
+                "posterior", used.level, ranks.low, ranks.high, known.first(), ranks.top_ten, posterior=known
             )
         reason = found.reason
-    return _over_papers(scheme, board, convention, reason, jobs)
+    return _over_papers(scheme, board, convention, reason, used.jobs)
 
 
 def _over_papers(
@@ -181,9 +171,7 @@ def _ranked(
     if resampling is None or not (resampling.thorough or scheme.effort in ("formula", "pairs")):
         return ranked
     try:
-        found = rank_uncertainty(
-            scheme, board, convention, resampling.resamples, resampling.seed, resampling.level, resampling.jobs
-        )
+        found = rank_uncertainty(scheme, board, convention, resampling)
     except BoardError as error:
         return replace(ranked, problem=str(error))
     known = found.posterior
@@ -208,11 +196,9 @@ def ranking_json(
         "schema": SCHEMA,
         "board": board_json(compared),
         "reference": reference_json(reference),
-        "resampling": None
-        if resampling is None
-        else {name: getattr(resampling, name) for name in ("level", "resamples", "seed")},
+        "resampling": resampling and {name: getattr(resampling, name) for name in ("level", "resamples", "seed")},
         "schemes": {one.scheme.name: _scheme_json(one) for one in found},
-        "comparison": None if comparison is None else comparison_json(comparison),
+        "comparison": comparison and comparison_json(comparison),
     }
 
 

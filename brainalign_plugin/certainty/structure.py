@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..agreement.clustering import Clusters, cluster_stability, clusters
-from ..agreement.correlation import spearman_matrix
+from ..agreement.correlation import pair_summary, spearman_matrix
 from ..agreement.dimensionality import Dimensions, dimensions, participation_ratio, shuffled_eigenvalues
 from ..agreement.drivers import SCOPES, Drivers, Scope, drivers
 from ..agreement.treatments import Resampled, Treatment, congruence, half_counts, resampled_dimensions, treatments
-from ..arrays import BoolArray, FloatArray, IntArray
+from ..arrays import FloatArray, IntArray
 from ..data.board import Board
 from ..files.metadata import Described
 from ..scales import z_scores
@@ -269,12 +269,9 @@ def _outside(
     if not len(both):
         return None
     # A component is the sum of the z-scores by its loadings, up to a factor.
-    component = z[both] @ loadings[:, 0]
-    agreed = rank_correlation(component, values[both], labels_among(labels, both), resamples, seed)
+    first = loadings[:, 0]
+    agreed = rank_correlation(z[both] @ first, values[both], labels_among(labels, both), resamples, seed)
     single = spearman_matrix(np.column_stack([board.scores[both][:, list(columns)], values[both]]))[-1, :-1]
 
-    def split(chosen: BoolArray) -> Sign:
-        known = single[chosen & ~np.isnan(single)]
-        return Sign(int(chosen.sum()), float(known.mean()) if known.size else None)
-
-    return Outside(IMAGENET, len(both), *agreed, split(loadings[:, 0] > 0), split(loadings[:, 0] < 0))
+    signs = [Sign(int(chosen.sum()), pair_summary(single[chosen]).mean) for chosen in (first > 0, first < 0)]
+    return Outside(IMAGENET, len(both), *agreed, *signs)

@@ -37,7 +37,7 @@ def random_board(models=12, seed=0, missing=0.0):
 @pytest.mark.parametrize("name", ["HIER", "ZMEAN", "HIER_NORMAL"])
 def test_a_weighted_mean_of_a_complete_board_has_the_intervals_of_its_posterior(name):
     board = random_board()
-    found = rank_uncertainty(get_scheme(name), board, draws=300, seed=4, level=0.9)
+    found = rank_uncertainty(get_scheme(name), board, None, Resampling(0.9, 300, 4))
     known = certainty_of(name, board).posterior
     expected = known.ranks(300, 4, 0.9)
     assert (found.kind, found.level, found.reason) == ("posterior", 0.9, "")
@@ -92,12 +92,14 @@ def test_a_paper_that_a_scheme_cannot_do_without_is_counted():
 
 def test_processes_change_nothing_and_bad_numbers_are_named():
     board = random_board(missing=0.1)
-    one, two = (rank_uncertainty(get_scheme("HIER"), board, jobs=jobs) for jobs in (1, 2))
+    one, two = (rank_uncertainty(get_scheme("HIER"), board, None, Resampling(jobs=jobs)) for jobs in (1, 2))
     assert one.low.tolist() == two.low.tolist()
     assert one.high.tolist() == two.high.tolist()
-    for options in ({"draws": 0}, {"level": 1.0}):
-        with pytest.raises(InputError, match="give at least 1 draw and a level between 0 and 1"):
-            rank_uncertainty(get_scheme("FLAT"), board, **options)
+    for options, message in (({"resamples": 0}, "0 draws"), ({"level": 1.0}, "a number between 0 and 1")):
+        with pytest.raises(InputError, match=message):
+            Resampling(**options)
+    with pytest.raises(InputError, match="give at least 1 draw and a level between 0 and 1"):
+        certainty_of("HIER", random_board()).posterior.ranks(0)
 
 
 def test_what_takes_long_has_intervals_only_when_asked(real_snapshots):
