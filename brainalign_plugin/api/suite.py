@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..certainty import agreement_testing as testing
-from ..certainty import design_study
+from ..certainty import benchmarks as of_benchmarks
 from ..certainty import external as external_metrics
-from ..certainty import new_benchmarks as arrivals
+from ..certainty import suite
 from ..certainty.record import external_json, record
-from ..certainty.short_panel import short_panel
 from ..certainty.variance_components import NotEstimable
 from ..data.cleaning import complete_board
 from ..errors import BoardError
@@ -113,7 +111,7 @@ def new_benchmarks(
     """
     check_work(seed, resamples=resamples)
     named = [benchmarks] if isinstance(benchmarks, str) else list(benchmarks)
-    found = arrivals.new_benchmarks(snapshot_of(source), named, max_missing, resamples=resamples, seed=seed)
+    found = of_benchmarks.new_benchmarks(snapshot_of(source), named, max_missing, resamples=resamples, seed=seed)
     frame = table(
         found.found,
         "benchmark day verdict rho low high nearest nearest_rho models complete_without complete_with mean_shift gain "
@@ -155,7 +153,7 @@ def panel(source: Source, *, max_missing: float = 0.5, resamples: int = 1000, se
     """
     check_work(seed, resamples=resamples)
     snapshot = snapshot_of(source)
-    found = short_panel(complete_board(snapshot.board(), max_missing), snapshot, None, resamples, seed)
+    found = suite.short_panel(complete_board(snapshot.board(), max_missing), snapshot, None, resamples, seed)
     if isinstance(found, NotEstimable):
         raise BoardError(f"there is no panel: {found.reason}; take another board or a looser cleaning")
     columns = "size chosen_rho rho low high kappa random_rho benchmarks_saved cells_saved benchmarks"
@@ -202,7 +200,7 @@ def next_benchmarks(
     """
     check_work(seed, resamples=resamples)
     board = complete_board(snapshot_of(source).board(), max_missing)
-    found = design_study.next_benchmarks(board, papers, None, resamples, seed)
+    found = suite.next_benchmarks(board, papers, None, resamples, seed)
     if isinstance(found, NotEstimable):
         raise BoardError(f"the reliability is not estimable: {found.reason}; take another board")
     frame = table(found.steps, "stratum papers reliability low high", "stratum").astype({"papers": int})
@@ -277,11 +275,11 @@ def external(
 @documented
 def agreement_testing(
     source: Source,
-    sizes: Sequence[int] = testing.SIZES,
+    sizes: Sequence[int] = of_benchmarks.SIZES,
     *,
-    subsets: int = testing.SUBSETS,
+    subsets: int = of_benchmarks.SUBSETS,
     max_missing: float = 0.5,
-    resamples: int = testing.RESAMPLES,
+    resamples: int = of_benchmarks.TEST_RESAMPLES,
     seed: int = 0,
 ) -> SuiteResult:
     """Compare each benchmark with the aggregate of the others, over random subsets of the models of several sizes.
@@ -319,7 +317,7 @@ def agreement_testing(
     """
     check_work(seed, resamples=resamples)
     board = complete_board(snapshot_of(source).board(), max_missing)
-    found = testing.agreement_testing(board, tuple(sizes), subsets, None, resamples, seed)
+    found = of_benchmarks.agreement_testing(board, tuple(sizes), subsets, None, resamples, seed)
     if isinstance(found, NotEstimable):
         raise BoardError(f"no benchmark can be compared: {found.reason}; take another board")
     frame = table(found.benchmarks, "benchmark tau low high z z_low z_high", "benchmark")

@@ -17,19 +17,17 @@ from ..data.board import Board
 from ..errors import BoardError
 from ..files.metadata import Described, Metadata, described
 from ..files.metric_table import MetricTable
-from .agreement_testing import agreement_testing
+from .benchmarks import agreement_testing, new_benchmarks
 from .board_certainty import BoardCertainty, certainty
 from .bootstrap import Interval, one_vote_each
-from .design_study import next_benchmarks
 from .external import External, external
 from .families import Families, FamilyTable, families
 from .figures import OFFICIAL, panels
 from .good_models import agreement_curve, family_agreement, good_agreement
 from .influence import Kind, influence
-from .new_benchmarks import new_benchmarks
 from .rank import bounds_json
-from .short_panel import short_panel
 from .structure import BoardClusters, BoardDimensions, BoardDrivers, board_clusters, board_dimensions, board_drivers
+from .suite import next_benchmarks, short_panel
 from .universe_ranks import Universe
 from .validity import Validity, validity, validity_over_time
 from .variance_components import Certainty, NotEstimable

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brainalign_plugin.analysis import analysis_fields
+from brainalign_plugin.certainty.benchmarks import new_benchmarks
 from brainalign_plugin.certainty.families import families
 from brainalign_plugin.certainty.good_models import good_correlations
-from brainalign_plugin.certainty.new_benchmarks import new_benchmarks
 from brainalign_plugin.certainty.record import analysis_json
 from brainalign_plugin.errors import InputError
 from brainalign_plugin.schemes.registry import GROUP

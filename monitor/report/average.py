@@ -9,7 +9,7 @@ import numpy as np
 from brainalign_plugin.agreement.explained_variance import explained_variance
 from brainalign_plugin.arrays import FloatArray
 from brainalign_plugin.certainty.figures import R2, behaviour_decides
-from brainalign_plugin.certainty.short_panel import short_panel
+from brainalign_plugin.certainty.suite import short_panel
 from brainalign_plugin.certainty.variance_components import NotEstimable
 from brainalign_plugin.data.board import Board
 from brainalign_plugin.plot.labels import leaf_labels

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from brainalign_plugin.arrays import FloatArray
+from brainalign_plugin.certainty.benchmarks import NewBenchmark
 from brainalign_plugin.certainty.families import Replicates
 from brainalign_plugin.certainty.good_models import good_correlations
-from brainalign_plugin.certainty.new_benchmarks import NewBenchmark
-from brainalign_plugin.certainty.short_panel import short_panel
+from brainalign_plugin.certainty.suite import short_panel
 from brainalign_plugin.certainty.variance_components import NotEstimable
 
 from ..history.benchmark_history import BenchmarkHistory

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from brainalign_plugin.certainty.design_study import next_benchmarks
+from brainalign_plugin.certainty.suite import next_benchmarks
 from brainalign_plugin.certainty.variance_components import Certainty, NotEstimable
 from brainalign_plugin.plot.rows import dots
 from brainalign_plugin.text import UNKNOWN, counted, visible

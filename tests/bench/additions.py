@@ -15,11 +15,9 @@ import numpy as np
 import pandas as pd
 
 from brainalign_plugin.arrays import FloatArray, IntArray
-from brainalign_plugin.certainty.agreement_testing import agreement_testing
-from brainalign_plugin.certainty.design_study import next_benchmarks
+from brainalign_plugin.certainty.benchmarks import agreement_testing, new_benchmarks
 from brainalign_plugin.certainty.external import external
-from brainalign_plugin.certainty.new_benchmarks import new_benchmarks
-from brainalign_plugin.certainty.short_panel import short_panel
+from brainalign_plugin.certainty.suite import next_benchmarks, short_panel
 from brainalign_plugin.certainty.variance_components import linear_form, resampled_components
 from brainalign_plugin.data.board import Board
 from brainalign_plugin.data.tree import BenchmarkTree

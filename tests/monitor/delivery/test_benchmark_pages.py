@@ -15,8 +15,8 @@ from brainalign_monitor.report.benchmark_board import benchmark_paths
 from brainalign_monitor.report.model_board import ModelBoard
 from brainalign_monitor.store import open_store
 from brainalign_plugin.analysis import Analysis, analyse
-from brainalign_plugin.certainty.new_benchmarks import new_benchmarks
-from brainalign_plugin.certainty.short_panel import short_panel
+from brainalign_plugin.certainty.benchmarks import new_benchmarks
+from brainalign_plugin.certainty.suite import short_panel
 from brainalign_plugin.data.cleaning import clean
 from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.files.snapshot_file import snapshot_bytes

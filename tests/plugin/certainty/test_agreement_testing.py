@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau, rankdata
 
-from brainalign_plugin.certainty.agreement_testing import agreement_testing
+from brainalign_plugin.certainty.benchmarks import agreement_testing
 from brainalign_plugin.certainty.bootstrap import draw_counts
 from brainalign_plugin.certainty.families import families
 from brainalign_plugin.errors import InputError

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from brainalign_plugin.certainty.design_study import next_benchmarks
+from brainalign_plugin.certainty.suite import next_benchmarks
 from brainalign_plugin.certainty.variance_components import NotEstimable, certainty_of
 from brainalign_plugin.errors import InputError
 from tests.boards import board_of_matrix, halves, tree_of, unrelated

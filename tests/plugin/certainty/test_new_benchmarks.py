@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata, spearmanr
 
+from brainalign_plugin.certainty.benchmarks import new_benchmarks, verdict
 from brainalign_plugin.certainty.bootstrap import Interval, draw_counts
 from brainalign_plugin.certainty.families import families
-from brainalign_plugin.certainty.new_benchmarks import new_benchmarks, verdict
 from brainalign_plugin.certainty.variance_components import certainty_of, linear_form, resampled_components
 from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.errors import InputError

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from brainalign_plugin.certainty.short_panel import short_panel
+from brainalign_plugin.certainty.suite import short_panel
 from brainalign_plugin.certainty.variance_components import NotEstimable
 from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.ranking.boards import aggregated
