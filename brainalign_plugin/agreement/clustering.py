@@ -23,11 +23,9 @@ class Clusters:
     """Clusters of ``m`` benchmarks."""
 
     order: IntArray  # Shape (m,); benchmarks as the tree has them, correlated ones next to each other
-    # Shape (m,); cluster of each benchmark, numbered from 0 in the order of the tree; all 0 if there are none.
-    labels: IntArray
+    labels: IntArray  # Shape (m,); numbered from 0 in the order of the tree; all 0 if there are none
     silhouette: float | None  # Mean silhouette of the benchmarks, the largest over numbers of clusters
-    # Share of boards with the first component of this one, and else shuffled, whose silhouette is as large.
-    p: float | None
+    p: float | None  # Share of boards of one dimension whose silhouette is as large
     reason: str | None  # Why there are no clusters
 
     @property

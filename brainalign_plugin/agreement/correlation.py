@@ -41,16 +41,12 @@ class Agreement:
     __repr__ = brief
 
     leaves: tuple[str, ...]  # Length m
-    # Shape (m, m); symmetric, NaN where a correlation does not exist (a constant leaf, too few models).
-    rho: FloatArray
+    rho: FloatArray  # Shape (m, m); NaN where a correlation does not exist (constant leaf, few models)
     overlap: IntArray  # Shape (m, m); number of models that each correlation rests on
     all_pairs: PairSummary
-    # Each pair of distinct papers counts once, with the mean over its pairs of leaves.
-    paper_balanced_mean: float | None
-    # Pairs of leaves of one paper, for each paper with at least two leaves.
-    within_paper: dict[str, PairSummary]
-    # Pairs of leaves within and between the neural and the behavioural part.
-    blocks: dict[tuple[str, str], PairSummary]
+    paper_balanced_mean: float | None  # Each pair of distinct papers counts once, with its mean
+    within_paper: dict[str, PairSummary]  # Of each paper with at least two leaves
+    blocks: dict[tuple[str, str], PairSummary]  # Within and between the neural and the behavioural part
     min_overlap: int  # Smallest number of models for which a pair counts
     method: Method = "spearman"  # ``spearman``, ``kendall`` (tau-b) or ``pearson``
 
@@ -143,12 +139,8 @@ class Significance:
     """Tests of the rank correlations of all pairs of ``m`` leaves, two-sided."""
 
     level: float  # False discovery rate
-    # Shape (m, m); p-values, symmetric; NaN on the diagonal, without a correlation, and where it rests on fewer
-    # than ten models.
-    p: FloatArray
-    # Shape (m, m); significant after Benjamini and Hochberg, whose rate holds for independent or positively
-    # dependent tests.
-    related: BoolArray
+    p: FloatArray  # Shape (m, m); NaN on the diagonal, without a correlation, with fewer than ten models
+    related: BoolArray  # Shape (m, m); significant after Benjamini and Hochberg
     # Pairs with a p-value, and pairs without
     tested: int
     untested: int

@@ -25,10 +25,8 @@ class Dimensions:
 
     leaves: tuple[str, ...]  # Length m; leaves that are not constant
     eigenvalues: FloatArray  # Shape (m,); of their Pearson correlations, the largest first; their sum is m
-    # (sum of eigenvalues)² / sum of their squares: 1 if all leaves are proportional, m if all correlations are 0.
-    participation_ratio: float | None
-    # Its mean over the permuted boards: unrelated leaves do not reach m.
-    participation_unrelated: float | None
+    participation_ratio: float | None  # (sum of eigenvalues)² / sum of their squares: 1 to m
+    participation_unrelated: float | None  # Its mean over permuted boards: unrelated leaves do not reach m
     pc1_share: float | None  # The first eigenvalue over the sum
     thresholds: FloatArray  # Shape (m,); threshold of each eigenvalue in parallel analysis
     parallel_analysis: int | None  # Components that parallel analysis keeps

@@ -45,12 +45,9 @@ class FamilyBootstrap:
     """Headline figures of a board with intervals over families of models."""
 
     figures: dict[str, float | None]
-    # None where a figure does not exist, or in over a tenth of the resamples; all None with fewer than 8 families.
-    intervals: dict[str, Interval | None]
-    # Share of negative pairs less what noise adds to it. Its interval is that of ``negative_share``.
-    corrected_negative_share: float | None
-    # Independent models that would leave a figure as uncertain as these families do; None with fewer than 8 families.
-    effective_n: dict[str, float | None]
+    intervals: dict[str, Interval | None]  # None where over a tenth of the resamples lack it, or with too few families
+    corrected_negative_share: float | None  # Less what noise adds; the interval of ``negative_share`` is its
+    effective_n: dict[str, float | None]  # Independent models that would leave a figure as uncertain
     models: int
     families: int
     resamples: int

@@ -88,8 +88,7 @@ class External:
     joined: Joined = field(repr=False)
     metrics: tuple[ExternalMetric, ...]
     dimensions: ExternalDimensions
-    # Complete models with the metrics as leaves outside the average, scaled; None where they are too few.
-    board: Board | None = field(repr=False)
+    board: Board | None = field(repr=False)  # Complete models, the metrics as leaves; None where they are too few
 
 
 def join_metrics(table: MetricTable, board: Board) -> Joined:

@@ -37,8 +37,7 @@ class Families:
 
     ids: tuple[int, ...]  # Length n
     labels: IntArray  # Shape (n,); family of each model, numbered from 0 in the order of their first member
-    # Ids of the models of each group of near-copies, largest group first.
-    near_copies: tuple[tuple[int, ...], ...]
+    near_copies: tuple[tuple[int, ...], ...]  # Ids of each group of near-copies, largest group first
 
     @property
     def count(self) -> int:
@@ -138,9 +137,7 @@ class Replicates:
     """Rerun reliability of each leaf of a board."""
 
     groups: tuple[tuple[int, ...], ...]  # Ids of the near-copies that it rests on
-    # 1 - variance within groups / variance over all models; None for a leaf that no group has twice, or on which
-    # all models have the same score.
-    reliability: dict[str, float | None]
+    reliability: dict[str, float | None]  # 1 - variance within groups / over all models; None where there is neither
 
 
 def rerun_reliability(board: Board, families: Families) -> Replicates | NotEstimable:

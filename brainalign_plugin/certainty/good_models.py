@@ -100,8 +100,7 @@ def _best_models(board: Board) -> Iterator[tuple[IntArray, IntArray, IntArray, F
 class FamilyAgreement:
     """Agreement within families of models against agreement between them."""
 
-    # Mean rho over pairs of leaves of the ranks less their family's mean, over families with at least two models.
-    within: float | None
+    within: float | None  # Mean rho of ranks less their family's mean, in families of two or more
     between: float | None  # Mean rho over pairs of leaves of the families' mean scores, one vote a family
     # Number of families, and of models in families with at least two.
     families: int

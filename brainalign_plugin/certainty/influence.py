@@ -27,8 +27,7 @@ class LeftOut:
     figures: dict[str, float | None]  # Headline figures of the rest
     changes: dict[str, float | None]  # Differences from those of the whole board
     claims: dict[str, str | None]  # The poster's claims 1 and 2 on the rest: holds, weaker, fails
-    # Id of the first model of the rest, the smallest id among equals; None where the scheme cannot rank the rest.
-    winner: int | None = None
+    winner: int | None = None  # First of the rest, the smallest id among equals; None where it has no ranks
     mean_shift: float | None = None  # Mean number of places that a model moves
     rho: float | None = None  # Spearman's correlation of the scheme's scores with those on the whole board
 
@@ -39,8 +38,7 @@ class Influence:
 
     left_out: tuple[LeftOut, ...]  # The largest change of the mean rank correlation first
     claims: dict[str, str | None]  # On the whole board
-    # Range of each model's rank without each paper in turn, the whole board included, by the model's id.
-    ranks: dict[int, tuple[int, int]]
+    ranks: dict[int, tuple[int, int]]  # Range of each rank with and without each paper, by the model's id
 
     def of(self, kind: Kind) -> tuple[LeftOut, ...]:
         """Return those of a kind, the largest change first."""

@@ -33,11 +33,9 @@ class Resampling:
     level: float = LEVEL  # Of the intervals
     resamples: int = DRAWS  # Draws of true scores
     seed: int = 0  # Of the draws
-    # Leave papers out also under schemes that are fitted by iteration or search, which takes long.
-    thorough: bool = False
+    thorough: bool = False  # Leave papers out also under schemes that take long
     jobs: int = 1  # Processes; the numbers do not depend on it
-    # Pairs of models (ids) of which the probability is wanted that the first is truly above the second.
-    above: tuple[tuple[int, int], ...] = ()
+    above: tuple[tuple[int, int], ...] = ()  # Pairs of ids: is the first truly above the second?
 
     def __post_init__(self) -> None:
         if self.resamples < 1:
@@ -121,11 +119,8 @@ class RankedScheme:
 
     scheme: Scheme  # Bound to the reference if it needs one
     ranking: Ranking | None  # None if the scheme cannot be used on this board; `problem` has the reason
-    # None if it was not asked for, takes long, or does not exist; then `problem` says why.
-    uncertainty: RankUncertainty | None = None
-    # For each pair of models (ids) asked for, the probability that the first is truly above the second; empty
-    # where there is no posterior.
-    above: tuple[tuple[int, int, float], ...] = ()
+    uncertainty: RankUncertainty | None = None  # None if not asked for, or `problem` says why
+    above: tuple[tuple[int, int, float], ...] = ()  # Pairs of ids and the probability; empty without a posterior
     problem: str = ""  # Empty if there is none
 
     @property

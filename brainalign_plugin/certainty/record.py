@@ -18,7 +18,7 @@ from ..errors import BoardError
 from ..files.metadata import Described, Metadata, described
 from ..files.metric_table import MetricTable
 from .benchmarks import agreement_testing, new_benchmarks
-from .board_certainty import BoardCertainty, certainty
+from .board_certainty import BoardCertainty, Universe, certainty
 from .bootstrap import Interval, one_vote_each
 from .external import External, external
 from .families import Families, FamilyTable, families
@@ -28,7 +28,6 @@ from .influence import Kind, influence
 from .rank import bounds_json
 from .structure import BoardClusters, BoardDimensions, BoardDrivers, board_clusters, board_dimensions, board_drivers
 from .suite import next_benchmarks, short_panel
-from .universe_ranks import Universe
 from .validity import Validity, validity, validity_over_time
 from .variance_components import Certainty, NotEstimable
 

@@ -48,10 +48,8 @@ class Halves:
     """Dimensions of halves of the models, no family in both."""
 
     halves: int
-    # Components by parallel analysis in the halves: 2.5th percentile, median and 97.5th.
-    components: tuple[int, int, int]
-    # Congruence of the loadings of the two halves on the first component: the same three.
-    congruence: tuple[float, float, float]
+    components: tuple[int, int, int]  # By parallel analysis: 2.5th percentile, median, 97.5th
+    congruence: tuple[float, float, float]  # Of the halves' loadings on the first component, likewise
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +77,9 @@ class BoardDimensions:
     """Dimensions of a board with their intervals, under other models and other treatments of missing scores."""
 
     found: Dimensions
-    # Components by parallel analysis of boards in which members of a family stay alike; None with too few families.
-    by_family: int | None
+    by_family: int | None  # Components with members of a family kept alike; None with too few families
     intervals: dict[str, Interval | None]  # Of participation_ratio, pc1_share and by_family
-    # Shape (m, 4); low and high of each eigenvalue, then the band of shuffled boards (2.5th and 97.5th percentile).
-    scree: FloatArray
+    scree: FloatArray  # Shape (m, 4); low and high of each eigenvalue, and of those of shuffled boards
     loadings: FloatArray  # Shape (m, k); of the components that parallel analysis keeps, at least one
     loading_intervals: FloatArray  # Shape (m, k, 2); NaN with too few families
     halves: Halves | None  # None with fewer than four families
@@ -97,8 +93,7 @@ class BoardClusters:
 
     leaves: tuple[str, ...]
     found: Clusters
-    # Shape (clusters,); mean Jaccard similarity over resamples of families, NaN with too few families.
-    stability: FloatArray
+    stability: FloatArray  # Shape (clusters,); mean Jaccard similarity over resamples; NaN with too few families
     mean_rho: tuple[tuple[float | None, Interval | None], ...]  # Of the pairs within each cluster
 
 

@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 
 from ..arrays import FloatArray
+from ..certainty.board_certainty import parameter_variance
 from ..certainty.families import families
-from ..certainty.universe_ranks import parameter_variance
 from ..certainty.variance_components import Certainty, certainty_of, is_linear
 from ..data.board import Board
 from ..data.tree import paper

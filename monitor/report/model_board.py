@@ -12,9 +12,9 @@ from scipy.stats import rankdata
 
 from brainalign_plugin.analysis import Analysis
 from brainalign_plugin.arrays import FloatArray
+from brainalign_plugin.certainty.board_certainty import Universe
 from brainalign_plugin.certainty.families import near_copies
 from brainalign_plugin.certainty.posterior import Posterior
-from brainalign_plugin.certainty.universe_ranks import Universe
 from brainalign_plugin.certainty.variance_components import NotEstimable
 from brainalign_plugin.data.board import Board
 from brainalign_plugin.data.official import CellState, official_ranks

@@ -10,7 +10,7 @@ import numpy as np
 from brainalign_plugin.arrays import FloatArray
 from brainalign_plugin.audit.audit import SchemeAudit
 from brainalign_plugin.audit.study import SchemeStudy
-from brainalign_plugin.certainty.universe_ranks import Universe
+from brainalign_plugin.certainty.board_certainty import Universe
 from brainalign_plugin.certainty.variance_components import Certainty
 from brainalign_plugin.plot.rows import bump
 from brainalign_plugin.scales import competition_ranks

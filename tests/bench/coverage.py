@@ -21,10 +21,10 @@ import numpy as np
 
 from brainalign_monitor.history.drift import paired_differences
 from brainalign_plugin.arrays import FloatArray, IntArray
+from brainalign_plugin.certainty.board_certainty import universe
 from brainalign_plugin.certainty.bootstrap import family_bootstrap
 from brainalign_plugin.certainty.families import Families
 from brainalign_plugin.certainty.figures import FIGURES, headline
-from brainalign_plugin.certainty.universe_ranks import universe
 from brainalign_plugin.certainty.validity import validity
 from brainalign_plugin.certainty.variance_components import Certainty, certainty_of
 from brainalign_plugin.data.board import Board, Model

@@ -13,8 +13,8 @@ from brainalign_monitor.config.settings import load_settings
 from brainalign_monitor.operations import pull
 from brainalign_monitor.store import open_store
 from brainalign_plugin.analysis import analyse
+from brainalign_plugin.certainty.board_certainty import universe
 from brainalign_plugin.certainty.posterior import Posterior
-from brainalign_plugin.certainty.universe_ranks import universe
 from tests.charts import opened
 from tests.commands import brainalign
 from tests.local_site import site_server

@@ -20,8 +20,8 @@ from brainalign_monitor.report.model_board import ModelBoard
 from brainalign_monitor.report.model_page import model_pages
 from brainalign_monitor.store import open_store
 from brainalign_plugin.analysis import Analysis, analyse
+from brainalign_plugin.certainty.board_certainty import universe
 from brainalign_plugin.certainty.posterior import Posterior
-from brainalign_plugin.certainty.universe_ranks import universe
 from tests.charts import opened
 from tests.commands import brainalign
 from tests.hostile import HOSTILE_NAMES

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_plugin.certainty.universe_ranks import universe
+from brainalign_plugin.certainty.board_certainty import universe
 from brainalign_plugin.certainty.variance_components import NotEstimable
 from brainalign_plugin.errors import BoardError
 from brainalign_plugin.schemes.units import paper_variances, units_of

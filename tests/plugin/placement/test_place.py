@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_plugin.certainty.universe_ranks import universe
+from brainalign_plugin.certainty.board_certainty import universe
 from brainalign_plugin.certainty.variance_components import certainty_of
 from brainalign_plugin.data.board import Board
 from brainalign_plugin.data.official import CellState
