@@ -15,7 +15,7 @@ from ..store.stored import MessageState, Outcome
 if TYPE_CHECKING:
     from ..config.settings import Settings
     from ..store import Store
-    from ..store.runs import Durations
+    from ..store.logbook import Durations
     from ..store.stored import Alarm, PullRecord, RunRecord, SnapshotInfo
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 import sqlalchemy.exc
@@ -36,6 +36,7 @@ READ_SECONDS = 120
 # Any number, the same for all who write: the first bytes of "brainalign" in ASCII.
 _ADVISORY_LOCK = int.from_bytes(b"brainali", "big")
 _WRITES = "brainalign_writes"
+Record = TypeVar("Record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,21 @@ class Database:
                     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
                 yield connection
+
+    def rows(self, query: sa.Executable) -> Sequence[Any]:
+        """Return the rows of a query."""
+        with self.reading() as connection:
+            return connection.execute(query).all()
+
+    def records(self, kind: type[Record], query: sa.Executable) -> tuple[Record, ...]:
+        """Return the rows of a query as records."""
+        return tuple(record_of(kind, row) for row in self.rows(query))
+
+    def write(self, *statements: sa.Executable) -> Any:
+        """Execute statements in one transaction; return the first value that the last one returns, if any."""
+        with self.writing() as connection:
+            *_, result = [connection.execute(statement) for statement in statements]
+            return result.scalar() if result.returns_rows else None
 
     def problems(self) -> list[str]:
         """Check an SQLite file by its own rules; return one sentence a problem."""
@@ -219,12 +235,19 @@ def connect(url_or_path: Path | str, *, read_only: bool = False) -> Database:
     return _postgres(url.set(drivername="postgresql+psycopg"))
 
 
-def insert_new(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> int | str | None:
-    """Insert a row unless there is one with one of its keys; the new row's ``id``, or None."""
+def record_of(kind: type[Record], row: Any, **more: Any) -> Record:
+    """Return a record of the columns that have the names of its fields; ``more`` are fields without one."""
+    names = [field.name for field in fields(kind) if field.name not in more]  # type: ignore[arg-type]
+    return kind(**{name: getattr(row, name) for name in names}, **more)
+
+
+def insert_new(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> sa.Row[Any] | None:
+    """Insert a row unless there is one with one of its keys; return the new row, or None."""
     # The dialect of PostgreSQL takes a tenth of a second to load, and most stores are files.
     dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
-    insert = dialect.insert(table).values(row).on_conflict_do_nothing().returning(table.c.id)
-    new: int | str | None = connection.execute(insert).scalar()
+    new: sa.Row[Any] | None = connection.execute(
+        dialect.insert(table).values(row).on_conflict_do_nothing().returning(*table.c)
+    ).one_or_none()
     return new
 
 

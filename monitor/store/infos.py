@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,6 +13,7 @@ from brainalign_plugin.files.site_cells import Rejected
 
 from ..base.errors import StoreError
 from . import schema
+from .database import record_of
 from .stored import Removed, SnapshotInfo
 
 # In the column of model ids, which has no null: the entry is of no model.
@@ -22,63 +23,35 @@ _NO_MODEL = -1
 def write_rejected(connection: sa.Connection, snapshot_id: int, entries: Sequence[Rejected]) -> None:
     """Note rejected cells and fields that are not noted yet."""
     known = read_rejected(connection, snapshot_id)
-    noted = set(known)
-    fresh = [entry for entry in dict.fromkeys(entries) if entry not in noted]
-    rows = [
-        {
-            "snapshot_id": snapshot_id,
-            "position": len(known) + i,
-            "model_id": _NO_MODEL if record.model_id is None else record.model_id,
-            "model": record.model,
-            "benchmark": record.benchmark,
-            "value": record.value,
-            "reason": record.reason,
-        }
-        for i, record in enumerate(fresh)
-    ]
-    if rows:
-        connection.execute(sa.insert(schema.rejected), rows)
+    rows = []
+    for position, entry in enumerate(dict.fromkeys([*known, *entries])):
+        number = _NO_MODEL if entry.model_id is None else entry.model_id
+        rows.append({**asdict(entry), "model_id": number, "snapshot_id": snapshot_id, "position": position})
+    if len(rows) > len(known):
+        connection.execute(sa.insert(schema.rejected), rows[len(known) :])
 
 
 def read_rejected(connection: sa.Connection, snapshot_id: int) -> list[Rejected]:
     """Return rejected cells and fields, in the order in which they came."""
     t = schema.rejected
-    rows = connection.execute(
-        sa.select(t.c.model_id, t.c.model, t.c.benchmark, t.c.value, t.c.reason)
-        .where(t.c.snapshot_id == snapshot_id)
-        .order_by(t.c.position)
-    )
-    return [Rejected(None if number == _NO_MODEL else number, *rest) for number, *rest in rows]
+    rows = connection.execute(sa.select(t).where(t.c.snapshot_id == snapshot_id).order_by(t.c.position))
+    return [record_of(Rejected, row, model_id=None if row.model_id == _NO_MODEL else row.model_id) for row in rows]
 
 
 def read_infos(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> tuple[SnapshotInfo, ...]:
     """Return snapshots that meet the conditions, in the order of the moments that they describe."""
-    s, c = schema.snapshot, schema.chain
-    columns = [column for column in s.columns if column.name not in {"chain_id", "seq", "layout"}]
-    rows = connection.execute(
-        sa.select(*columns, c.c.domain, c.c.reconstructed, c.c.simulated)
-        .join_from(s, c)
-        .where(*conditions)
-        .order_by(s.c.as_of_time, s.c.id)
-    ).mappings()
-    return tuple(_as_info(dict(row)) for row in rows)
+    s, c = schema.snapshot, schema.chain.c
+    columns = [column for column in s.c if column is not s.c.layout]
+    query = sa.select(*columns, c.domain, c.reconstructed, c.simulated).join_from(s, schema.chain)
+    rows = connection.execute(query.where(*conditions).order_by(s.c.as_of_time, s.c.id))
+    return tuple(record_of(SnapshotInfo, row) for row in rows)
 
 
 def read_removed(connection: sa.Connection) -> tuple[Removed, ...]:
     """Return the snapshots that were pruned or removed, in the order of the moments that they described."""
     t = schema.removed_snapshot
-    found = []
-    for row in connection.execute(sa.select(t).order_by(t.c.as_of_time, t.c.id)).mappings():
-        plain = dict(row)
-        at, pruned = plain.pop("removed_at"), plain.pop("pruned")
-        found.append(Removed(_as_info(plain), at, pruned))
-    return tuple(found)
-
-
-def _as_info(row: Mapping[str, Any]) -> SnapshotInfo:
-    plain: dict[str, Any] = dict(row)
-    states = {state.upper(): plain.pop(state) for state in ("scored", "failed", "never")}
-    return SnapshotInfo(**plain, states=states)
+    rows = connection.execute(sa.select(t).order_by(t.c.as_of_time, t.c.id))
+    return tuple(Removed(record_of(SnapshotInfo, row), row.removed_at, row.pruned) for row in rows)
 
 
 def read_info(connection: sa.Connection, snapshot_id: int) -> SnapshotInfo:

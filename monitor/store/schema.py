@@ -12,15 +12,25 @@ All times are whole microseconds since 1970-01-01 UTC: exact in both databases, 
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from enum import StrEnum
+from functools import partial
+from types import UnionType
+from typing import Any, get_args, get_type_hints
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from brainalign_plugin.files.rejected import Rejected
+
 from ..base.errors import StoreError
+from ..base.outgoing import Message
+from .stored import Alarm, Finding, MessageState, Outcome, PullRecord, Queued, RunRecord, RunState, SnapshotInfo
 
 # The first and the newest revision in migrations/versions, and the table with a database's own revision.
 FIRST_REVISION = "0006"
@@ -45,30 +55,55 @@ def moment(since_epoch: int) -> datetime:
     return _EPOCH + timedelta(microseconds=since_epoch)
 
 
-class AnyText(TypeDecorator[str]):
-    r"""Any string of Python: what a database refuses is written as ``\u0000``, and the backslash as ``\u005c``."""
+class Converted(TypeDecorator[Any]):
+    """Values that are converted to be stored, and back; None is null."""
 
     impl = sa.Text
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002, D102
-        return None if value is None else _UNSTORABLE.sub(lambda m: f"\\u{ord(m[0]):04x}", value)
+    def __init__(self, stored: Any, write: Callable[[Any], Any], read: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.impl, self.write, self.read = stored, write, read
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002, D102
-        return None if value is None else _ESCAPED.sub(lambda m: chr(int(m[1], 16)), value)
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002, D102
+        return None if value is None else self.write(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002, D102
+        return None if value is None else self.read(value)
 
 
-class Moment(TypeDecorator[datetime]):
-    """A moment with time zone, to the microsecond; one without is refused."""
+# Any string of Python: what a database refuses is written as ``\u0000``, and the backslash as ``\u005c``.
+AnyText = Converted(
+    sa.Text(),
+    lambda text: _UNSTORABLE.sub(lambda m: f"\\u{ord(m[0]):04x}", text),
+    lambda text: _ESCAPED.sub(lambda m: chr(int(m[1], 16)), text),
+)
+Moment = Converted(sa.BigInteger(), micros, moment)
+Json = Converted(sa.Text(), partial(json.dumps, allow_nan=False), json.loads)
+_TYPES: dict[Any, Any] = {
+    int: sa.Integer(),
+    bool: sa.Boolean(),
+    str: AnyText,
+    bytes: sa.LargeBinary(),
+    datetime: Moment,
+    Mapping[str, Any]: Json,
+}
 
-    impl = sa.BigInteger
-    cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002, D102
-        return None if value is None else micros(value)
+def _columns(record: type, *without: str) -> list[sa.Column[Any]]:
+    """Return a column for each field of a record: the key if it is the ``id``, nullable if it may be None."""
+    hints = get_type_hints(record)
+    found: list[sa.Column[Any]] = []
+    for name in (field.name for field in fields(record) if field.name not in without):
+        nullable = isinstance(hints[name], UnionType)
+        kind = get_args(hints[name])[0] if nullable else hints[name]
+        stored = _TYPES.get(kind) or Converted(sa.Text(), str, kind)  # or an enumeration
+        found.append(sa.Column(name, stored, primary_key=name == "id", nullable=nullable))
+    return found
 
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002, D102
-        return None if value is None else moment(value)
+
+def _one_of(name: str, kind: type[StrEnum]) -> sa.CheckConstraint:
+    return sa.CheckConstraint(f"{name} IN {tuple(map(str, kind))}", name=name)
 
 
 metadata = sa.MetaData(
@@ -80,28 +115,6 @@ metadata = sa.MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-
-
-def _facts() -> list[sa.Column[Any]]:
-    """Return the columns of a snapshot that outlive it."""
-    return [
-        sa.Column("as_of_time", Moment, nullable=False),
-        sa.Column("seen_at", Moment, nullable=False),
-        sa.Column("source", AnyText, nullable=False),
-        sa.Column("sha256", AnyText, nullable=False),
-        sa.Column("body_sha256", sa.Text, nullable=False),
-        sa.Column("digest", sa.Text, nullable=False),
-        sa.Column("models", sa.Integer, nullable=False),
-        sa.Column("benchmarks", sa.Integer, nullable=False),
-        sa.Column("scored", sa.Integer, nullable=False),
-        sa.Column("failed", sa.Integer, nullable=False),
-        sa.Column("never", sa.Integer, nullable=False),
-        # The last later moment for which the same content was seen; null if there is none.
-        sa.Column("seen_until", Moment),
-        # Null if no score has a time.
-        sa.Column("newest_score_at", Moment),
-    ]
-
 
 chain = sa.Table(
     "chain",
@@ -116,10 +129,9 @@ chain = sa.Table(
 snapshot = sa.Table(
     "snapshot",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    *_columns(SnapshotInfo, "domain", "reconstructed", "simulated"),
     sa.Column("chain_id", sa.ForeignKey("chain.id"), nullable=False),
     sa.Column("seq", sa.Integer, nullable=False),
-    *_facts(),
     sa.Column("layout", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("chain_id", "seq"),
     # A number that was printed once must not come to mean another snapshot after the newest one is pruned.
@@ -131,10 +143,7 @@ removed_snapshot = sa.Table(
     "removed_snapshot",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("domain", AnyText, nullable=False),
-    sa.Column("reconstructed", sa.Boolean, nullable=False),
-    sa.Column("simulated", sa.Boolean, nullable=False),
-    *_facts(),
+    *_columns(SnapshotInfo, "id"),
     sa.Column("removed_at", Moment, nullable=False),
     # By a policy; otherwise by its number, because it was no good.
     sa.Column("pruned", sa.Boolean, nullable=False),
@@ -143,19 +152,6 @@ removed_snapshot = sa.Table(
 # One row: the name of this store.
 identity = sa.Table("identity", metadata, sa.Column("id", sa.Text, primary_key=True))
 
-model = sa.Table(
-    "model",
-    metadata,
-    sa.Column("chain_id", sa.ForeignKey("chain.id"), primary_key=True),
-    sa.Column("model_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("from_seq", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("to_seq", sa.Integer),
-    sa.Column("name", AnyText, nullable=False),
-    sa.Column("submitted_at", Moment),
-    sa.CheckConstraint("to_seq > from_seq", name="interval"),
-    sqlite_with_rowid=False,
-)
-
 benchmark = sa.Table(
     "benchmark",
     metadata,
@@ -163,13 +159,32 @@ benchmark = sa.Table(
     sa.Column("type_id", AnyText, nullable=False, unique=True),
 )
 
-benchmark_entry = sa.Table(
+
+def _interval_table(name: str, *columns: sa.Column[Any]) -> sa.Table:
+    """Make a table of rows that hold for an interval of the snapshots of a chain."""
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("chain_id", sa.ForeignKey("chain.id"), primary_key=True),
+        *(column for column in columns if column.primary_key),
+        sa.Column("from_seq", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("to_seq", sa.Integer),
+        *(column for column in columns if not column.primary_key),
+        sa.CheckConstraint("to_seq > from_seq", name="interval"),
+        sqlite_with_rowid=False,
+    )
+
+
+model = _interval_table(
+    "model",
+    sa.Column("model_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("name", AnyText, nullable=False),
+    sa.Column("submitted_at", Moment),
+)
+
+benchmark_entry = _interval_table(
     "benchmark_entry",
-    metadata,
-    sa.Column("chain_id", sa.ForeignKey("chain.id"), primary_key=True),
     sa.Column("benchmark_id", sa.ForeignKey("benchmark.id"), primary_key=True),
-    sa.Column("from_seq", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("to_seq", sa.Integer),
     sa.Column("parent_id", sa.ForeignKey("benchmark.id")),
     sa.Column("is_leaf", sa.Boolean, nullable=False),
     sa.Column("is_engineering", sa.Boolean, nullable=False),
@@ -177,44 +192,26 @@ benchmark_entry = sa.Table(
     sa.Column("display_domain", AnyText, nullable=False),
     # JSON: [[version, identifier, valid from, valid to], ...] in the order of the source.
     sa.Column("versions", sa.Text, nullable=False),
-    sa.CheckConstraint("to_seq > from_seq", name="interval"),
-    sqlite_with_rowid=False,
 )
 
-cell = sa.Table(
+cell = _interval_table(
     "cell",
-    metadata,
-    sa.Column("chain_id", sa.ForeignKey("chain.id"), primary_key=True),
     sa.Column("model_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("benchmark_id", sa.ForeignKey("benchmark.id"), primary_key=True),
     sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("from_seq", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("to_seq", sa.Integer),
     sa.Column("state", sa.SmallInteger, nullable=False),
     sa.Column("score", sa.Double),
     sa.Column("error", sa.Double),
     sa.Column("scored_at", sa.BigInteger),
-    sa.CheckConstraint("to_seq > from_seq", name="interval"),
-    sqlite_with_rowid=False,
 )
+INTERVAL_TABLES = (benchmark_entry, model, cell)
 
 pull = sa.Table(
     "pull",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("at", Moment, nullable=False),
-    sa.Column("source", AnyText, nullable=False),
-    sa.Column("domain", AnyText, nullable=False),
-    sa.Column("outcome", sa.Text, nullable=False),
+    *_columns(PullRecord, "snapshot_id"),
     sa.Column("snapshot_id", sa.ForeignKey("snapshot.id", ondelete="SET NULL")),
-    sa.Column("body_sha256", sa.Text),
-    # The moment that the board describes; null if nothing usable came.
-    sa.Column("as_of_time", Moment),
-    sa.Column("rejected", sa.Integer, nullable=False, default=0),
-    sa.Column("message", AnyText, nullable=False, default=""),
-    # Name of the error's class; null if there was none, or if the pull is older than the column.
-    sa.Column("error", sa.Text),
-    sa.CheckConstraint("outcome IN ('stored', 'unchanged', 'refused', 'failed')", name="outcome"),
+    _one_of("outcome", Outcome),
     sqlite_autoincrement=True,
 )
 
@@ -223,54 +220,30 @@ rejected = sa.Table(
     metadata,
     sa.Column("snapshot_id", sa.ForeignKey("snapshot.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
+    # -1 for None.
     sa.Column("model_id", sa.BigInteger, nullable=False),
-    sa.Column("model", AnyText, nullable=False),
-    sa.Column("benchmark", AnyText, nullable=False),
-    sa.Column("value", AnyText, nullable=False),
-    sa.Column("reason", AnyText, nullable=False),
+    *_columns(Rejected, "model_id"),
 )
 
 run = sa.Table(
     "run",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("job", AnyText, nullable=False),
-    sa.Column("slot", Moment, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("attempt", sa.Integer, nullable=False),
-    sa.Column("host", AnyText, nullable=False),
+    *_columns(RunRecord, "pid"),
     sa.Column("pid", sa.BigInteger, nullable=False),
-    sa.Column("started_at", Moment, nullable=False),
-    sa.Column("ended_at", Moment),
-    sa.Column("error", sa.Text),
-    sa.Column("message", AnyText, nullable=False, default=""),
     sa.UniqueConstraint("job", "slot"),
-    sa.CheckConstraint("state IN ('claimed', 'finished', 'failed', 'lost', 'missed')", name="state"),
+    _one_of("state", RunState),
     sqlite_autoincrement=True,
 )
 
 message = sa.Table(
     "message",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("channel", sa.Text, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("recipient", AnyText, nullable=False),
-    sa.Column("subject", AnyText, nullable=False),
-    # Own part of this message; empty once it is removed.
-    sa.Column("body", sa.LargeBinary, nullable=False),
-    sa.Column("created_at", Moment, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False),
-    # Null once it is sent or given up.
-    sa.Column("next_try_at", Moment),
-    sa.Column("settled_at", Moment),
-    sa.Column("last_error", AnyText, nullable=False, default=""),
+    # The body is the message's own part, empty once it is removed.
+    *_columns(Message),
+    *_columns(Queued, "message"),
     # Of the part that follows on its own; null if there is none.
     sa.Column("shared_body_id", sa.Text),
-    # Sending process; null if there is none.
-    sa.Column("claimed_by", AnyText),
-    sa.CheckConstraint("state IN ('pending', 'sent', 'given_up')", name="state"),
+    _one_of("state", MessageState),
     sa.Index(None, "state", "next_try_at"),
 )
 
@@ -287,35 +260,18 @@ alert_state = sa.Table(
     metadata,
     sa.Column("domain", AnyText, primary_key=True),
     sa.Column("updated_at", Moment, nullable=False),
-    # JSON, as the rules left it.
-    sa.Column("state", AnyText, nullable=False),
+    # As the rules left it.
+    sa.Column("state", Json, nullable=False),
 )
 
 finding = sa.Table(
     "finding",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    # Hash of a stored or of a removed snapshot.
-    sa.Column("snapshot_id", sa.Integer, nullable=False),
     sa.Column("domain", AnyText, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("subject", AnyText, nullable=False),
-    sa.Column("found_at", Moment, nullable=False),
-    sa.Column("words", AnyText, nullable=False),
-    # JSON: what a program needs of it.
-    sa.Column("data", AnyText, nullable=False),
+    *_columns(Finding),
     sa.UniqueConstraint("snapshot_id", "kind", "subject"),
     sqlite_autoincrement=True,
 )
 
-alarm = sa.Table(
-    "alarm",
-    metadata,
-    sa.Column("name", AnyText, primary_key=True),
-    sa.Column("failures", sa.Integer, nullable=False),
-    sa.Column("since", Moment, nullable=False),
-    sa.Column("last_at", Moment, nullable=False),
-    # Null until the operator got a message.
-    sa.Column("raised_at", Moment),
-    sa.Column("message", AnyText, nullable=False),
-)
+alarm = sa.Table("alarm", metadata, sa.Column("name", AnyText, primary_key=True), *_columns(Alarm, "name"))

@@ -23,13 +23,11 @@ from . import bodies as body_files
 from . import schema
 from .backup import Backups
 from .database import Database
-from .findings import Findings
 from .infos import find, read_info, read_infos, read_rejected, read_removed, write_rejected
 from .locking import exclusive
+from .logbook import Logbook
 from .pruning import Pruning
-from .pulls import Pulls
 from .queued import Outbox
-from .runs import Runs
 from .snapshots import read_snapshots, rebuilt_again, seen_again, write_rest_of_split, write_snapshot
 from .stored import Outcome, SnapshotInfo, Stored
 
@@ -37,7 +35,7 @@ from .stored import Outcome, SnapshotInfo, Stored
 _SNAPSHOTS_KEPT = 4
 
 
-class Store(Pulls, Runs, Outbox, Findings, Backups, Pruning):
+class Store(Logbook, Outbox, Backups, Pruning):
     """An open store; close it, or use it in ``with``.
 
     Every method is one transaction and raises StoreError if the database or a file cannot be read or written.
@@ -146,7 +144,7 @@ class Store(Pulls, Runs, Outbox, Findings, Backups, Pruning):
                         at=seen_at,
                         source=snapshot.source,
                         domain=snapshot.domain,
-                        outcome=outcome.value,
+                        outcome=outcome,
                         snapshot_id=stored.id,
                         as_of_time=snapshot.as_of_time,
                         body_sha256=body_sha256 if kept else None,

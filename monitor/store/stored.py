@@ -1,4 +1,4 @@
-"""Plain records of what is stored."""
+"""Plain records of what is stored; `schema` makes a column of each field."""
 
 from __future__ import annotations
 
@@ -48,10 +48,12 @@ class SnapshotInfo:
     # exported snapshot, which names the body that it was made from.
     body_sha256: str
     digest: str  # Hash of the content: equal for equal boards of any body, source or moment
-    # Models, and leaves under the ranked aggregate.
+    # Models, leaves under the ranked aggregate, and cells of these leaves by their state.
     models: int
     benchmarks: int
-    states: Mapping[str, int]  # Cells of these leaves that are SCORED, FAILED and NEVER
+    scored: int
+    failed: int
+    never: int
     # As in the snapshot.
     reconstructed: bool
     simulated: bool
@@ -59,6 +61,11 @@ class SnapshotInfo:
     seen_until: datetime | None = None
     # When the newest score of a leaf was made; None if no score has a time.
     newest_score_at: datetime | None = None
+
+    @property
+    def states(self) -> Mapping[str, int]:
+        """Return the number of cells that are SCORED, FAILED and NEVER."""
+        return {"SCORED": self.scored, "FAILED": self.failed, "NEVER": self.never}
 
     @property
     def until_time(self) -> datetime:

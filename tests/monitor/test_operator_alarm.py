@@ -94,7 +94,8 @@ def test_a_clock_that_steps_back_tells_nothing_twice():
 def board(newest_score_at: datetime | None) -> SnapshotInfo:
     hashes = ("here", "a" * 64, "a" * 64, "d" * 64)
     later = START + timedelta(days=59)
-    kind = {"models": 2, "benchmarks": 3, "states": {}, "reconstructed": False, "simulated": False}
+    kind = {"models": 2, "benchmarks": 3, "scored": 5, "failed": 1, "never": 0}
+    kind |= {"reconstructed": False, "simulated": False}
     return SnapshotInfo(1, "vision", later, later, *hashes, **kind, newest_score_at=newest_score_at)
 
 
