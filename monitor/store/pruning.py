@@ -21,8 +21,6 @@ from .infos import read_removed
 from .schema import Moment, micros
 from .stored import Removed, SnapshotInfo
 
-_INTERVALS = (schema.cell, schema.model, schema.benchmark_entry)
-
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
@@ -130,7 +128,7 @@ def delete_snapshots(connection: sa.Connection, which: Sequence[SnapshotInfo], a
         connection.execute(sa.delete(s).where(s.c.id == number))
     rows = 0
     last = sa.select(sa.func.max(s.c.seq)).where
-    for table in _INTERVALS:
+    for table in schema.INTERVAL_TABLES:
         rows += connection.execute(_orphaned(table)).rowcount
         ended = table.c.to_seq > last(s.c.chain_id == table.c.chain_id).scalar_subquery()
         connection.execute(sa.update(table).where(ended).values(to_seq=None))

@@ -11,15 +11,15 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from brainalign_plugin.arrays import BoolArray, IntArray
+from brainalign_plugin.arrays import IntArray
 from brainalign_plugin.data.board import Model
+from brainalign_plugin.data.cells import SupersededCells
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.snapshot import Snapshot, cell_values
 from brainalign_plugin.data.tree import Benchmark, BenchmarkTree
@@ -29,7 +29,6 @@ from brainalign_plugin.files.snapshot_file import version_rows, versions_from
 from ..base.errors import StoreError
 from ..base.moments import AHEAD
 from . import schema
-from .cells import cell_arrays, cell_columns, superseded_order
 from .infos import read_info
 from .stored import SnapshotInfo
 
@@ -37,8 +36,7 @@ Key = tuple[Any, ...]
 Values = tuple[Any, ...]
 
 _s, _pull = schema.snapshot, schema.pull
-_INTERVAL = ("chain_id", "from_seq", "to_seq")
-_OPEN = np.iinfo(np.int64).max
+_CELL_TYPES = {"to_seq": "f8", "state": "i1", "score": "f8", "error": "f8", "scored_at": "M8[us]"}
 
 
 def write_changes(
@@ -68,53 +66,9 @@ def write_changes(
     return len(begun), len(ended)
 
 
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """Rows that hold somewhere between two snapshots of a chain."""
-
-    columns: Sequence[Sequence[Any]]  # Those of the table without the interval; length r
-    # First snapshot for which a row holds, and the first for which it does so no more; shape (r,).
-    begins: IntArray
-    ends: IntArray
-
-    def hold(self, seq: int) -> BoolArray:
-        """Return whether each row holds for one snapshot, shape (r,)."""
-        holds: BoolArray = (self.begins <= seq) & (seq < self.ends)
-        return holds
-
-    @cached_property
-    def cells(self) -> tuple[npt.NDArray[Any], ...]:
-        """The columns of the table of cells as arrays; a damaged store may hold what is none."""
-        return cell_columns(self.columns)
-
-    def at(self, seq: int) -> Iterator[Sequence[Any]]:
-        """Return the rows that hold for one snapshot."""
-        return (tuple(column[i] for column in self.columns) for i in np.flatnonzero(self.hold(seq)).tolist())
-
-
-def rows_between(connection: sa.Connection, table: sa.Table, chain: int, first: int, last: int) -> Rows:
-    """Return rows that hold for any of the snapshots ``first`` to ``last`` of a chain, each read once."""
-    keys, values = _columns(table)
-    t = table.c
-    # Rows read for a single snapshot hold for it, and need no end.
-    interval = [t.from_seq, t.to_seq] if first < last else []
-    found = connection.execute(
-        sa.select(*keys, *values, *interval).where(
-            t.chain_id == chain, t.from_seq <= last, sa.or_(t.to_seq.is_(None), t.to_seq > first)
-        )
-    ).all()
-    columns = list(zip(*found, strict=True)) if found else [()] * (len(keys) + len(values) + len(interval))
-    if not interval:
-        count = len(found)
-        return Rows(columns, np.full(count, first), np.full(count, first + 1))
-    *columns, begins, ends = columns
-    closed = [_OPEN if end is None else end for end in ends]
-    return Rows(columns, np.array(begins, dtype=np.int64), np.array(closed, dtype=np.int64))
-
-
 def _columns(table: sa.Table) -> tuple[list[sa.Column[Any]], list[sa.Column[Any]]]:
     """Return the key and value columns: those of the primary key and the others, without the interval."""
-    of_table = [column for column in table.columns if column.name not in _INTERVAL]
+    of_table = [column for column in table.columns if column.name not in ("chain_id", "from_seq", "to_seq")]
     return [c for c in of_table if c.primary_key], [c for c in of_table if not c.primary_key]
 
 
@@ -170,20 +124,16 @@ def _newest_score(snapshot: Snapshot, seen_at: datetime) -> datetime | None:
 
 def read_snapshots(connection: sa.Connection, infos: Sequence[SnapshotInfo]) -> Iterator[Snapshot]:
     """Rebuild stored snapshots in the order given, what they share read once; StoreError if they are damaged."""
-    t = schema.snapshot
-    columns = sa.select(t.c.id, t.c.chain_id, t.c.seq, t.c.layout)
     # One at a time, because PostgreSQL limits the length of a list.
-    rows = [connection.execute(columns.where(t.c.id == info.id)).one() for info in infos]
-    b = schema.benchmark
-    names: dict[int, str] = {row.id: row.type_id for row in connection.execute(sa.select(b))}
-    chains = {}
-    for chain in dict.fromkeys(row.chain_id for row in rows):
-        members = [row.seq for row in rows if row.chain_id == chain]
-        tables = (schema.benchmark_entry, schema.model, schema.cell)
-        chains[chain] = [rows_between(connection, table, chain, min(members), max(members)) for table in tables]
+    rows = [connection.execute(sa.select(_s).where(_s.c.id == info.id)).one() for info in infos]
+    names: dict[int, str] = {row.id: row.type_id for row in connection.execute(sa.select(schema.benchmark))}
+    chains: dict[int, _Chain] = {}
     for info, row in zip(infos, rows, strict=True):
         try:
-            yield _snapshot(info, chains[row.chain_id], row.seq, row.layout, names)
+            if row.chain_id not in chains:
+                members = [one.seq for one in rows if one.chain_id == row.chain_id]
+                chains[row.chain_id] = _read_chain(connection, row.chain_id, min(members), max(members))
+            yield _snapshot(info, row, chains[row.chain_id], names)
         except (KeyError, IndexError, TypeError, ValueError, zlib.error, SnapshotError) as cause:
             raise StoreError(
                 f"snapshot {info.id} cannot be rebuilt ({type(cause).__name__}: {cause}): the store is damaged; put a "
@@ -191,33 +141,89 @@ def read_snapshots(connection: sa.Connection, infos: Sequence[SnapshotInfo]) -> 
             ) from cause
 
 
-def _snapshot(info: SnapshotInfo, chain: Sequence[Rows], seq: int, layout: bytes, names: Mapping[int, str]) -> Snapshot:
-    entry_rows, model_rows, cell_rows = chain
-    entries = {row[0]: row[1:] for row in entry_rows.at(seq)}
-    models = {row[0]: row[1:] for row in model_rows.at(seq)}
-    order = json.loads(zlib.decompress(layout))
-    nodes = tuple(_node(number, entries[number], names) for number in order["benchmarks"])
-    cells = cell_arrays(
-        [column[cell_rows.hold(seq)] for column in cell_rows.cells],
-        order["models"],
-        order["benchmarks"],
-        in_force=[node.version for node in nodes],
-        superseded_order=order["superseded"],
-    )
+@dataclass(frozen=True, eq=False)
+class _Chain:
+    """Rows of a chain that hold somewhere between two of its snapshots; cells as an array for each column."""
+
+    entries: Sequence[Any]
+    models: Sequence[Any]
+    cells: Mapping[str, npt.NDArray[Any]]
+
+
+def _read_chain(connection: sa.Connection, chain: int, first: int, last: int) -> _Chain:
+    found = []
+    for table in schema.INTERVAL_TABLES:
+        t = table.c
+        held = (t.chain_id == chain, t.from_seq <= last, sa.or_(t.to_seq.is_(None), t.to_seq > first))
+        found.append(connection.execute(sa.select(table).where(*held)).all())
+    entries, models, cells = found
+    columns = zip(*cells, strict=True) if cells else [()] * len(schema.cell.c)
+    arrays = {
+        name: np.array(column, dtype=_CELL_TYPES.get(name, np.int64))
+        for name, column in zip(schema.cell.c.keys(), columns, strict=True)
+    }
+    return _Chain(entries, models, arrays)
+
+
+def _holding(rows: Sequence[Any], seq: int) -> list[Any]:
+    return [row for row in rows if row.from_seq <= seq and (row.to_seq is None or seq < row.to_seq)]
+
+
+def _snapshot(info: SnapshotInfo, row: Any, chain: _Chain, names: Mapping[int, str]) -> Snapshot:
+    order = json.loads(zlib.decompress(row.layout))
+    entries = {entry.benchmark_id: entry for entry in _holding(chain.entries, row.seq)}
+    models = {model.model_id: model for model in _holding(chain.models, row.seq)}
+    nodes = tuple(_node(entries[number], names) for number in order["benchmarks"])
+    # An end of NaN is none.
+    holds = (chain.cells["from_seq"] <= row.seq) & ~(chain.cells["to_seq"] <= row.seq)
+    cells = {name: column[holds] for name, column in chain.cells.items()}
     return Snapshot(
         domain=info.domain,
         as_of_time=info.as_of_time,
         source=info.source,
         sha256=info.sha256,
         models=tuple(
-            Model(model, models[model][0], models[model][1], rank)
-            for model, rank in zip(order["models"], order["ranks"], strict=True)
+            Model(number, models[number].name, models[number].submitted_at, rank)
+            for number, rank in zip(order["models"], order["ranks"], strict=True)
         ),
         tree=BenchmarkTree(nodes),
         reconstructed=info.reconstructed,
         simulated=info.simulated,
-        **cells,
+        **_cell_arrays(cells, order, [node.version for node in nodes]),
     )
+
+
+def _cell_arrays(
+    cells: Mapping[str, npt.NDArray[Any]], order: Mapping[str, Any], in_force: Sequence[int]
+) -> dict[str, Any]:
+    """Return a snapshot's arrays of cells, shape (n, k), by field, and the older versions; inverts `cell_values`.
+
+    Raises KeyError if a cell is of another model or benchmark than the n and k of the ``order``.
+    """
+    row, column = _positions(cells["model_id"], order["models"]), _positions(cells["benchmark_id"], order["benchmarks"])
+    values = (cells[name] for name in ("version", "state", "score", "error", "scored_at"))
+    arrays, older = SupersededCells(row, column, *values).split(len(order["models"]), in_force)
+    older = older.take(_by_key(older))
+    if order["superseded"] is not None:
+        older = older.take(np.array(order["superseded"], dtype=np.int64))
+    return {**arrays, "superseded": older}
+
+
+def _superseded_order(cells: SupersededCells) -> list[int] | None:
+    """Return the order of the older cells relative to that by model, benchmark and version; None if it is that."""
+    order = np.argsort(_by_key(cells), kind="stable")
+    return None if bool((order == np.arange(len(cells))).all()) else [int(i) for i in order]
+
+
+def _positions(wanted: IntArray, known: Sequence[int]) -> IntArray:
+    """Return the position of each wanted number among the known ones."""
+    position = {number: i for i, number in enumerate(known)}
+    return np.fromiter((position[number] for number in wanted.tolist()), dtype=np.int64, count=len(wanted))
+
+
+def _by_key(cells: SupersededCells) -> IntArray:
+    order: IntArray = np.lexsort((cells.version, cells.column, cells.row))
+    return order
 
 
 def _benchmark_numbers(connection: sa.Connection, type_ids: Sequence[str]) -> dict[str, int]:
@@ -242,16 +248,15 @@ def _entry(node: Benchmark, numbers: Mapping[str, int]) -> tuple[Any, ...]:
     )
 
 
-def _node(number: int, entry: Sequence[Any], names: Mapping[int, str]) -> Benchmark:
-    parent, is_leaf, is_engineering, label, display_domain, versions = entry
+def _node(entry: Any, names: Mapping[int, str]) -> Benchmark:
     return Benchmark(
-        type_id=names[number],
-        parent=None if parent is None else names[parent],
-        is_leaf=is_leaf,
-        is_engineering=is_engineering,
-        label=label,
-        display_domain=display_domain,
-        versions=versions_from(json.loads(versions)),
+        type_id=names[entry.benchmark_id],
+        parent=None if entry.parent_id is None else names[entry.parent_id],
+        is_leaf=entry.is_leaf,
+        is_engineering=entry.is_engineering,
+        label=entry.label,
+        display_domain=entry.display_domain,
+        versions=versions_from(json.loads(entry.versions)),
     )
 
 
@@ -261,7 +266,7 @@ def _layout(snapshot: Snapshot, benchmarks: Sequence[int]) -> bytes:
         "models": [model.id for model in snapshot.models],
         "ranks": [model.published_rank for model in snapshot.models],
         "benchmarks": list(benchmarks),
-        "superseded": superseded_order(snapshot.superseded),
+        "superseded": _superseded_order(snapshot.superseded),
     }
     return zlib.compress(json.dumps(document, separators=(",", ":")).encode(), level=9)
 
