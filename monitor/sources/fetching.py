@@ -8,8 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -75,7 +74,6 @@ def fetch_body(
     received_at: datetime,
     agent: str | None = None,
     limits: FetchLimits = DEFAULT_LIMITS,
-    clock: Callable[[], float] = time.monotonic,
     transport: httpx.BaseTransport | None = None,
 ) -> bytes:
     """GET a body.
@@ -87,16 +85,14 @@ def fetch_body(
     is compared to ``received_at`` if the server sends no date. Raises UnreachableError or DeadlineError (no answer, or
     not all of it before the deadline), a named SourceError, or InputError for an address that is none.
     """
-    address, name = checked_url(url), masked_address(url)
-    started = clock()
-    ends = started + limits.deadline
-    client = _client(address, agent or user_agent(), transport)
+    address, name, started = checked_url(url), masked_address(url), time.monotonic()
+    client = _client(address, agent or user_agent(), min(limits.timeout, limits.deadline), transport)
 
     def work(cut: Cut) -> bytes:
-        errand = _Errand(client, cut, name, limits, clock, ends)
+        errand = _Errand(client, cut, name, limits, started + limits.deadline)
 
         def pause(error: Exception) -> bool | float:
-            return _pause(error, attempt.next_wait + limits.wait_jitter, ends - clock())
+            return _pause(error, attempt.next_wait + limits.wait_jitter, errand.ends - time.monotonic())
 
         for attempt in stamina.retry_context(
             on=pause,
@@ -107,8 +103,8 @@ def fetch_body(
             wait_jitter=limits.wait_jitter,
         ):
             with attempt:
-                now = received_at + timedelta(seconds=clock() - started)
-                return _get(errand, address.copy_with(userinfo=b""), f"try {attempt.num} of {limits.attempts}", now)
+                now = received_at + timedelta(seconds=time.monotonic() - started)
+                return _get(errand, address.copy_with(userinfo=b""), f"at try {attempt.num} of {limits.attempts}", now)
         raise AssertionError("stamina raises the last error")
 
     try:
@@ -124,15 +120,14 @@ class _Errand:
     cut: Cut
     name: str
     limits: FetchLimits
-    clock: Callable[[], float]
     ends: float
 
     @property
-    def remaining(self) -> float:
-        return 0.0 if self.cut.over else self.ends - self.clock()
+    def is_over(self) -> bool:
+        return self.cut.over or time.monotonic() >= self.ends
 
 
-def _client(address: httpx.URL, agent: str, transport: httpx.BaseTransport | None) -> httpx.Client:
+def _client(address: httpx.URL, agent: str, timeout: float, transport: httpx.BaseTransport | None) -> httpx.Client:
     login = (address.username, address.password) if address.userinfo else None
     # Only gzip is requested, because httpx would unpack it without a limit and others are rare.
     headers = {"User-Agent": agent, "Accept": "application/json", "Accept-Encoding": "gzip"}
@@ -141,6 +136,7 @@ def _client(address: httpx.URL, agent: str, transport: httpx.BaseTransport | Non
             transport=transport,
             headers=headers,
             auth=login,
+            timeout=timeout,
             follow_redirects=False,
             event_hooks={"response": [_take_location]},
         )
@@ -172,39 +168,34 @@ def _pause(error: Exception, backoff: float, remaining: float) -> bool | float:
 
 
 def _get(errand: _Errand, url: httpx.URL, which: str, now: datetime) -> bytes:
-    for _ in range(_MOST_REDIRECTS + 1):
-        if errand.remaining <= 0:
-            raise _too_late(errand.name, errand.limits, b"")
-        timeout = httpx.Timeout(min(errand.limits.timeout, errand.remaining))
-        with (
-            _translated(errand, which),
-            errand.client.stream("GET", url, timeout=timeout, extensions={"trace": errand.cut.watch}) as response,
-        ):
-            if response.status_code == HTTPStatus.OK:
-                return _body(errand, response, which)
-            location = response.extensions["location"]
-            if response.status_code not in _REDIRECTS or location is None:
-                raise _status_error(errand, response, which, now)
-            url = redirect_target(url, location, errand.name)
+    received: bytearray | None = None
+    try:
+        for _ in range(_MOST_REDIRECTS + 1):
+            with errand.client.stream("GET", url, extensions={"trace": errand.cut.watch}) as response:
+                if response.status_code == HTTPStatus.OK:
+                    return _body(errand, response, received := bytearray())
+                location = response.extensions["location"]
+                if response.status_code not in _REDIRECTS or location is None:
+                    raise _status_error(errand, response, which, now)
+                url = redirect_target(url, location, errand.name)
+    except httpx.HTTPError as cause:
+        raise _named(errand, which, cause, received) from cause
     raise RedirectError(f"{errand.name} is redirected more than {_MOST_REDIRECTS} times; open it in a browser")
 
 
-def _body(errand: _Errand, response: httpx.Response, which: str) -> bytes:
+def _body(errand: _Errand, response: httpx.Response, received: bytearray) -> bytes:
     limit = errand.limits.max_bytes
     length = response.headers.get("content-length", "")
+    too_large = f"{errand.name} sends more than {limit} bytes; raise the cap if that is right"
     if length.isdecimal() and int(length[:20]) > limit:
-        raise _too_large(errand, b"")
-    received = bytearray()
-    with _translated(errand, which, received):
-        for chunk in response.iter_raw():
-            received += chunk
-            if len(received) > limit:
-                raise _too_large(errand, bytes(received[:_KEPT_BYTES]))
-            if errand.remaining <= 0:
-                raise _too_late(errand.name, errand.limits, bytes(received))
+        raise BodyTooLargeError(too_large)
+    for chunk in response.iter_raw():
+        received += chunk
+        if len(received) > limit:
+            raise BodyTooLargeError(too_large, bytes(received[:_KEPT_BYTES]))
     body = bytes(received)
     # A body without a length ends with its connection, also when we have cut it.
-    if errand.remaining <= 0:
+    if errand.is_over:
         raise _too_late(errand.name, errand.limits, body)
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding in ("gzip", "x-gzip"):
@@ -224,24 +215,20 @@ def _status_error(errand: _Errand, response: httpx.Response, which: str, now: da
         next_step = "try again later" if asked is None else f"try again in {asked:.0f} s, as the server requests"
     elif status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         next_step = "the site refuses this client: check its access rules"
-    message = f"{errand.name} answered {status} ({phrase}) at {which}; {next_step}"
-    kind: type[HttpStatusError] = HttpStatusError
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        kind = RateLimitedError
-    elif status >= 500:
-        kind = ServerError
-    return kind(message, status, _beginning(errand, response), asked)
+    message = f"{errand.name} answered {status} ({phrase}) {which}; {next_step}"
+    kind = RateLimitedError if status == HTTPStatus.TOO_MANY_REQUESTS else HttpStatusError
+    return (ServerError if status >= 500 else kind)(message, status, _beginning(errand, response), asked)
 
 
 def _beginning(errand: _Errand, response: httpx.Response) -> bytes:
     """Read the first part of an error page."""
     received = bytearray()
-    until = errand.clock() + errand.limits.timeout
+    until = time.monotonic() + errand.limits.timeout
     # The status is the failure to report; what happens to its page is not.
     with suppress(httpx.HTTPError):
         for chunk in response.iter_raw():
             received += chunk
-            if len(received) >= _KEPT_BYTES or errand.clock() >= until or errand.remaining <= 0:
+            if len(received) >= _KEPT_BYTES or time.monotonic() >= until:
                 break
     return bytes(received[:_KEPT_BYTES])
 
@@ -266,11 +253,6 @@ def _http_date(value: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _too_large(errand: _Errand, received: bytes) -> BodyTooLargeError:
-    message = f"{errand.name} sends more than {errand.limits.max_bytes} bytes; raise the cap if that is right"
-    return BodyTooLargeError(message, received)
-
-
 def _too_late(name: str, limits: FetchLimits, received: bytes) -> DeadlineError:
     return DeadlineError(
         f"{name} did not finish within {limits.deadline:g} s, {len(received)} bytes received; "
@@ -279,26 +261,18 @@ def _too_late(name: str, limits: FetchLimits, received: bytes) -> DeadlineError:
     )
 
 
-@contextmanager
-def _translated(errand: _Errand, which: str, received: bytearray | None = None) -> Iterator[None]:
-    """Give httpx's errors our names; ``received`` is the body so far, None before it began."""
-    try:
-        yield
-    except httpx.HTTPError as cause:
-        raise _named(errand, which, cause, received) from cause
-
-
 def _named(errand: _Errand, which: str, cause: httpx.HTTPError, received: bytearray | None) -> SourceError:
-    body, at, reason = bytes(received or b""), f"at {which}", shown(str(cause), 200) or type(cause).__name__
-    if errand.remaining <= 0:
+    """Return httpx's error as one of ours; ``received`` is the body so far, None before it began."""
+    body, reason = bytes(received or b""), shown(str(cause), 200) or type(cause).__name__
+    if errand.is_over:
         return _too_late(errand.name, errand.limits, body)
     if isinstance(cause, httpx.ReadTimeout):
-        what = f"sent nothing for {errand.limits.timeout:g} s {at} ({len(body)} bytes received)"
+        what = f"sent nothing for {errand.limits.timeout:g} s {which} ({len(body)} bytes received)"
         return UnreachableError(f"{errand.name} {what}; try again later", body)
     if received is not None:
-        message = f"{errand.name} broke off after {len(body)} bytes {at} ({reason}); try again later"
+        message = f"{errand.name} broke off after {len(body)} bytes {which} ({reason}); try again later"
         return TruncatedPayloadError(message, body)
-    return UnreachableError(f"{errand.name} cannot be reached {at} ({reason}); check the address and the network")
+    return UnreachableError(f"{errand.name} cannot be reached {which} ({reason}); check the address and the network")
 
 
 def checked_url(url: str) -> httpx.URL:

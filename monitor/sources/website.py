@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from datetime import datetime
 
 import httpx
@@ -43,7 +41,6 @@ def pull_website(
     received_at: datetime,
     agent: str | None = None,
     limits: FetchLimits = DEFAULT_LIMITS,
-    clock: Callable[[], float] = time.monotonic,
     transport: httpx.BaseTransport | None = None,
 ) -> Pull:
     """Read the leaderboard from the site; see `payload_url` for the address, `fetch_body` for the others.
@@ -51,7 +48,7 @@ def pull_website(
     Raises a SourceError of a named kind (not reached, or refused whole); InputError for an unusable address or domain.
     """
     url = payload_url(base_url, domain)
-    body = fetch_body(url, received_at=received_at, agent=agent, limits=limits, clock=clock, transport=transport)
+    body = fetch_body(url, received_at=received_at, agent=agent, limits=limits, transport=transport)
     pull = parse_payload(body, masked_address(url), received_at, limits.max_bytes)
     found = pull.snapshot.domain
     if found != domain and not _is_payload(checked_url(base_url)):
