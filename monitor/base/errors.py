@@ -1,34 +1,4 @@
-"""Errors of the monitor, each with the exit code of the commands that end with it.
-
-::
-
-    BrainAlignError
-    ├── MonitorError                        1   anything below, and what has no better name
-    │   ├── ConfigError                     3   a setting is missing or wrong
-    │   │   └── TemplateError               3   a template of one's own is broken
-    │   ├── SourceError                     4   the leaderboard could not be read
-    │   │   ├── UnreachableError            4   no answer: refused, unknown host, time-out
-    │   │   │   └── DeadlineError           4   not all of it in the time that a pull may take
-    │   │   ├── HttpStatusError             4   an answer other than 200
-    │   │   │   ├── RateLimitedError        4   429: too many requests
-    │   │   │   └── ServerError             4   5xx: the site fails
-    │   │   ├── RedirectError               4   sent to another host
-    │   │   │   └── PrivateRedirectError    4   sent to an address of a private network
-    │   │   ├── BodyTooLargeError           4   larger than the cap, packed or unpacked
-    │   │   └── PayloadError                5   an answer that is not a leaderboard; refused whole
-    │   │       ├── EmptyPayloadError       5   nothing in it
-    │   │       ├── TruncatedPayloadError   5   cut off
-    │   │       ├── NotJsonError            5   not JSON, a web page for example
-    │   │       ├── PayloadShapeError       5   JSON of another shape
-    │   │       └── ShrunkenBoardError      5   lost more than a third of its models
-    │   ├── StoreError                      6   the store could not be read or written
-    │   │   └── NoBoardError                6   it holds no board of a domain
-    │   ├── BusyError                      10   another process is at work on the store
-    │   ├── OutputError                     7   a requested file could not be written
-    │   │   └── ReportError                 7   the report could not be made or written
-    │   └── DeliveryError                   9   a message could not be delivered
-    └── InputError (brainalign_plugin)      8   an input value cannot be used
-"""
+"""Errors of the monitor, each with the exit code of the commands that end with it."""
 
 from __future__ import annotations
 

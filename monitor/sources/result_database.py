@@ -73,9 +73,9 @@ def pull_database(
     each query of a server. Raises SourceError if it cannot be read, is no such database, or is refused whole;
     InputError if the address cannot be used.
     """
-    url, name = _url(address)
+    name = masked_address(address)
     try:
-        engine = _engine(url, timeout)
+        engine = _engine(address, name, timeout)
         try:
             with engine.connect() as connection:
                 tables = _read(connection, domain, deadline)
@@ -88,8 +88,7 @@ def pull_database(
     return parse_payload(body, name, received_at, max_bytes)
 
 
-def _url(address: str) -> tuple[sa.URL, str]:
-    name = masked_address(address)
+def _engine(address: str, name: str, timeout: float) -> sa.Engine:
     try:
         url = sa.make_url(address)
     except (sqlalchemy.exc.ArgumentError, ValueError):
@@ -98,21 +97,18 @@ def _url(address: str) -> tuple[sa.URL, str]:
             f"the database address {name!r} cannot be read; give postgresql://user:password@host/database or "
             "sqlite:///path"
         ) from None
+    wait: dict[str, Any] = {"connect_timeout": max(1, math.ceil(timeout))}
     if url.get_backend_name() == "sqlite":
         path = Path(url.database or "").absolute()
         if not url.database or not path.is_file():
             raise SourceError(f"there is no database file {str(path)!r}; check the path")
         # SQLite makes a missing file, and writes next to an existing one.
-        return url.set(database=f"file:{quote(str(path))}").update_query_dict({"mode": "ro", "uri": "true"}), name
-    return url.set(drivername="postgresql+psycopg"), name
-
-
-def _engine(url: sa.URL, timeout: float) -> sa.Engine:
-    arguments: dict[str, Any] = {"timeout": timeout}
-    if url.get_backend_name() != "sqlite":
-        arguments = {"connect_timeout": max(1, math.ceil(timeout))}
+        url = url.set(database=f"file:{quote(str(path))}").update_query_dict({"mode": "ro", "uri": "true"})
+        wait = {"timeout": timeout}
+    else:
+        url = url.set(drivername="postgresql+psycopg")
     try:
-        return sa.create_engine(url, poolclass=sa.NullPool, connect_args=arguments, hide_parameters=True)
+        return sa.create_engine(url, poolclass=sa.NullPool, connect_args=wait, hide_parameters=True)
     except ModuleNotFoundError as cause:
         raise SourceError(
             "a source in PostgreSQL needs the driver psycopg; install it with `pip install 'psycopg[binary]>=3.2'`"
@@ -166,24 +162,22 @@ def _document(tables: _Tables, domain: str, name: str, received_at: datetime) ->
     """Return the site's payload of these tables, with full precision and without groups."""
     if len(tables.scores) > _MAX_ROWS:
         raise PayloadShapeError(f"{name} has more than {_MAX_ROWS} scores; check that it is Brain-Score's", b"")
-    nodes = _nodes(tables.types)
-    if not nodes:
-        why = "has no benchmark types" if not tables.types else "has no visible benchmark"
-        raise EmptyPayloadError(f"{name} {why} of the domain {domain!r}; nothing was stored", b"")
     versions: dict[str, dict[int, int]] = {}
     for row in tables.instances:
         # Of two instances of a version the later one counts, as everywhere in that database.
         versions.setdefault(row.benchmark_type_id, {})[row.version or 0] = row.id
-    cells = _cells(tables, nodes, versions)
-    _add_rows(cells, [row.id for row in tables.models], nodes, versions)
+    benchmarks = _benchmarks(tables.types, versions)
+    if not benchmarks:
+        why = "has no benchmark types" if not tables.types else "has no visible benchmark"
+        raise EmptyPayloadError(f"{name} {why} of the domain {domain!r}; nothing was stored", b"")
+    cells = _cells(tables, benchmarks, versions)
     times = [cell["timestamp"] for model in cells.values() for found in model.values() for cell in found]
-    times += [stamp for row in tables.models if (stamp := _time(row.timestamp))]
+    times += [_time(row.timestamp) for row in tables.models]
+    past = (time for time in times if time and is_believed(datetime.fromisoformat(time), received_at))
     return {
         "domain": domain,
-        "datetime_range": {
-            "max": max((t for t in times if t and is_believed(datetime.fromisoformat(t), received_at)), default=None)
-        },
-        "benchmarks": [_benchmark(node, nodes, sorted(versions.get(node.identifier, {}))) for node in nodes.values()],
+        "datetime_range": {"max": max(past, default=None)},
+        "benchmarks": list(benchmarks.values()),
         "models": [
             {
                 "id": row.id,
@@ -196,123 +190,82 @@ def _document(tables: _Tables, domain: str, name: str, received_at: datetime) ->
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Node:
-    identifier: str
-    parent: str | None
-    is_leaf: bool
-    is_engineering: bool
-
-
-def _nodes(types: Iterable[Any]) -> dict[str, _Node]:
-    """Return the tree without hidden leaves and empty groups; parents come before their children."""
+def _benchmarks(types: Iterable[Any], versions: Mapping[str, Mapping[int, int]]) -> dict[str, dict[str, Any]]:
+    """Return the payload's benchmarks without hidden leaves and empty groups; parents come before their children."""
     rows = {row.identifier: row for row in types}
     below: dict[str | None, list[str]] = {}
     for row in sorted(rows.values(), key=lambda row: (row.order or 0, row.identifier)):
         parent = row.parent_id if row.parent_id in rows else None
         below.setdefault(parent, []).append(row.identifier)
-    found: dict[str, _Node] = {}
+    found: dict[str, dict[str, Any]] = {}
 
     def add(identifier: str, parent: str | None, root: str, level: int = 1) -> bool:
         if level > MAX_LEVELS:
             message = f"benchmark type {shown(identifier)!r} is more than {MAX_LEVELS} levels deep; check its parents"
             raise PayloadShapeError(message, b"")
         children = below.get(identifier, [])
-        node = _Node(identifier, parent, not children, "engineering" in root.lower())
-        if not children:
-            if rows[identifier].visible:
-                found[identifier] = node
-            return bool(rows[identifier].visible)
-        found[identifier] = node
-        kept = [add(child, identifier, root, level + 1) for child in children]
-        if any(kept):
-            return True
-        del found[identifier]
-        return False
+        # A group has no versions of its own; the site calls it version 0.
+        listed = [0] if children else sorted(versions.get(identifier, {}))
+        found[identifier] = {
+            "id": identifier,
+            "type_id": identifier,
+            "parent_id": parent,
+            "is_leaf": not children,
+            "is_engineering": "engineering" in root.lower(),
+            "label": identifier,
+            "versions": [{"version": v, "identifier": f"{identifier}_v{v}"} for v in listed],
+        }
+        kept = [add(child, identifier, root, level + 1) for child in children] or [rows[identifier].visible]
+        if not any(kept):
+            del found[identifier]
+        return any(kept)
 
     for root in below.get(None, []):
         add(root, None, root)
     return found
 
 
-def _benchmark(node: _Node, nodes: Mapping[str, _Node], versions: Sequence[int]) -> dict[str, Any]:
-    # A group has no versions of its own; the site calls it version 0.
-    listed = versions if node.is_leaf else [0]
-    return {
-        "id": node.identifier,
-        "type_id": node.identifier,
-        "parent_id": node.parent if node.parent in nodes else None,
-        "is_leaf": node.is_leaf,
-        "is_engineering": node.is_engineering,
-        "label": node.identifier,
-        "versions": [{"version": v, "identifier": f"{node.identifier}_v{v}"} for v in listed],
-    }
-
-
 def _cells(
-    tables: _Tables, nodes: Mapping[str, _Node], versions: Mapping[str, Mapping[int, int]]
+    tables: _Tables, benchmarks: Mapping[str, Mapping[str, Any]], versions: Mapping[str, Mapping[int, int]]
 ) -> dict[int, dict[str, list[dict[str, Any]]]]:
-    """Return the entries of each model and benchmark, as the payload has them."""
-    leaf_of = {
-        instance: (nodes[identifier], version)
-        for identifier, of_type in versions.items()
-        if identifier in nodes and nodes[identifier].is_leaf
-        for version, instance in of_type.items()
-    }
+    """Return the entries of each model and leaf, as the payload has them."""
+    leaves = {name: versions.get(name, {}) for name, benchmark in benchmarks.items() if benchmark["is_leaf"]}
+    leaf_of = {instance: (name, version) for name, of in leaves.items() for version, instance in of.items()}
     best: dict[tuple[int, int], tuple[float, dict[str, Any]]] = {}
     for row in tables.scores:
         if row.benchmark_id not in leaf_of:
             continue
-        node, version = leaf_of[row.benchmark_id]
-        value = _value(row, node, tables.is_sqlite)
-        error = _number(row.error)
+        name, version = leaf_of[row.benchmark_id]
+        raw, error = _number(row.score_raw), _number(row.error)
+        number = row_value(
+            raw,
+            _number(row.score_ceiled),
+            row.comment,
+            ended=row.end_timestamp is not None,
+            is_sqlite=tables.is_sqlite,
+            engineering=benchmarks[name]["is_engineering"],
+        )
         cell = {
             "version": version,
-            "value": value,
+            "value": "" if number is None else "X" if math.isnan(number) else number,
             "error": error if error is not None and math.isfinite(error) else None,
             "timestamp": _time(row.end_timestamp) or _time(row.start_timestamp),
         }
         # Of several rows of a cell, the site takes the one with the highest raw score.
-        raw = _number(row.score_raw)
         weight = raw if raw is not None and math.isfinite(raw) else -math.inf
         key = (row.model_id, row.benchmark_id)
         if key not in best or weight >= best[key][0]:
             best[key] = weight, cell
     found: dict[int, dict[str, list[dict[str, Any]]]] = {}
     for (model, instance), (_, cell) in best.items():
-        node, _version = leaf_of[instance]
-        found.setdefault(model, {}).setdefault(node.identifier, []).append(cell)
+        found.setdefault(model, {}).setdefault(leaf_of[instance][0], []).append(cell)
+    # For a leaf with an instance that no model was run on the site writes NEVER, so that it has a row.
+    ran = {name for of_model in found.values() for name in of_model}
+    for name in (name for name in versions if name in leaves and name not in ran):
+        for row in tables.models:
+            cell = {"version": max(versions[name]), "value": "", "error": None, "timestamp": None}
+            found.setdefault(row.id, {})[name] = [cell]
     return found
-
-
-def _add_rows(
-    cells: dict[int, dict[str, list[dict[str, Any]]]],
-    models: Sequence[int],
-    nodes: Mapping[str, _Node],
-    versions: Mapping[str, Mapping[int, int]],
-) -> None:
-    """Add what the site writes for a leaf with an instance that no model was run on: NEVER, so that it has a row."""
-    ran = {identifier for of_model in cells.values() for identifier in of_model}
-    for identifier, known in versions.items():
-        if identifier in nodes and nodes[identifier].is_leaf and identifier not in ran:
-            for model in models:
-                cells.setdefault(model, {})[identifier] = [
-                    {"version": max(known), "value": "", "error": None, "timestamp": None}
-                ]
-
-
-def _value(row: Any, node: _Node, is_sqlite: bool) -> float | str:
-    number = row_value(
-        _number(row.score_raw),
-        _number(row.score_ceiled),
-        row.comment,
-        ended=row.end_timestamp is not None,
-        is_sqlite=is_sqlite,
-        engineering=node.is_engineering,
-    )
-    if number is None:
-        return ""
-    return "X" if math.isnan(number) else number
 
 
 def _number(value: Any) -> float | None:

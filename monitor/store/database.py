@@ -19,7 +19,7 @@ from brainalign_plugin.text import masked_address
 from ..base.errors import StoreError
 from ..base.files import PRIVATE_FILE, give_to_owner, make_folder, os_errors
 from .database_errors import is_busy, translated
-from .readonly import open_to_read, unchanged
+from .readonly import open_to_read
 from .schema import FIRST_REVISION, REVISION, REVISION_TABLE, metadata
 
 # Seconds to wait for another process that writes; adding a snapshot takes a second.
@@ -68,7 +68,7 @@ class Database:
         with translated(self.name), self.engine.connect() as connection:
             if not self.is_sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            with connection.begin(), unchanged(connection, self.name):
+            with connection.begin():
                 if not self.is_sqlite:
                     _limit_reading(connection)
                 yield connection

@@ -6,32 +6,23 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-import sqlalchemy as sa
-
 from ..base.errors import StoreError
+from .database_errors import is_busy
 
 # SQLite's memory that connections share takes 32 kB in the folder of the file.
 _ROOM = 1_000_000
-
-
-class _Frozen(sqlite3.Connection):
-    """Open a file without locks, as one that no process changes."""
-
-    stamp: tuple[int, int]
-    path: Path
 
 
 def open_to_read(path: Path, timeout: float) -> sqlite3.Connection:
     """Open a file that is there in the first way that works.
 
     While others have it open, SQLite's own files (``-wal``, ``-shm``) are there and are read. Otherwise SQLite makes
-    and removes them, if this user may; without the right or the room the file is read as it lies there, and if a kill
-    left a log of changes, a copy of both is.
+    and removes them, if this user may; without the right or the room the file is read into memory, and if a kill left
+    a log of changes, a copy of both is opened.
     """
     wal = path.with_name(f"{path.name}-wal")
     logged = wal.exists() and wal.stat().st_size > 0
@@ -39,30 +30,16 @@ def open_to_read(path: Path, timeout: float) -> sqlite3.Connection:
     try:
         if wal.exists() or (writable and shutil.disk_usage(path.parent).free > _ROOM):
             return _opened(path, "mode=ro" if wal.exists() else "mode=rw", timeout)
-        if logged:
-            return _opened_copy(path, wal, timeout)
     except sqlite3.OperationalError as cause:
-        if cause.sqlite_errorname.startswith("SQLITE_BUSY"):
+        if is_busy(cause):
             raise
-        if logged:
-            return _opened_copy(path, wal, timeout)
-    return _opened(path, "mode=ro&immutable=1", timeout, _Frozen)
+    return _opened_copy(path, wal, timeout) if logged else _read_into_memory(path, timeout)
 
 
-def _opened(
-    path: Path, how: str, timeout: float, kind: type[sqlite3.Connection] = sqlite3.Connection
-) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        f"file:{quote(str(path))}?{how}",
-        uri=True,
-        timeout=timeout,
-        isolation_level=None,
-        check_same_thread=False,
-        factory=kind,
-    )
+def _opened(path: Path, how: str, timeout: float) -> sqlite3.Connection:
+    address = f"file:{quote(str(path))}?{how}"
+    connection = sqlite3.connect(address, timeout, isolation_level=None, check_same_thread=False, uri=True)
     try:
-        if isinstance(connection, _Frozen):
-            connection.path, connection.stamp = path, _stamp(path)
         connection.execute("PRAGMA query_only = ON")
         # A damaged file is known only when it is read.
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -86,18 +63,14 @@ def _opened_copy(path: Path, wal: Path, timeout: float) -> sqlite3.Connection:
         return _opened(copy, "mode=rw", timeout)
 
 
-def _stamp(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_mtime_ns, found.st_size
-
-
-@contextmanager
-def unchanged(connection: sa.Connection, name: str) -> Iterator[None]:
-    """Refuse what was read from a file without a lock, if another process wrote it meanwhile."""
-    driver = connection.connection.driver_connection
-    try:
-        yield
-    finally:
-        if isinstance(driver, _Frozen) and _stamp(driver.path) != driver.stamp:
-            connection.invalidate()
-            raise StoreError(f"the store {name} was written while it was read; run this again")
+def _read_into_memory(path: Path, timeout: float) -> sqlite3.Connection:
+    memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    with closing(_opened(path, "mode=ro&immutable=1", timeout)) as source:
+        before = path.stat()
+        source.backup(memory)
+        after = path.stat()
+    # It is read without a lock.
+    if (after.st_mtime_ns, after.st_size) != (before.st_mtime_ns, before.st_size):
+        raise StoreError(f"the store {path} was written while it was read; run this again")
+    memory.execute("PRAGMA query_only = ON")
+    return memory
