@@ -240,7 +240,8 @@ def metadata(
 
     from ..base.files import write_atomically
     from ..operations.pull import find_snapshot
-    from ..sources.fetching import FetchLimits, fetch_body, user_agent
+    from ..sources.fetching import fetch_body, user_agent
+    from ..sources.payload import FetchLimits
 
     settings = settings_from(**where)
     sources = [read_metadata(one) for one in source or ()]

@@ -20,6 +20,7 @@ from ..base.errors import PayloadError, SourceError, StoreError
 from ..base.moments import AHEAD, believed_moment, is_believed
 from ..base.progress import FETCHING, Stage, silent
 from ..sources.dispatch import files_of, is_live, pull, pull_path, shown_source
+from ..sources.payload import FetchLimits
 from ..sources.shrunken import check_not_shrunken
 from . import reporting
 from .reporting import Found, Results
@@ -166,7 +167,8 @@ def fetch(
     try:
         with stage(f"{FETCHING} {name}"):
             domain, contact = settings.domain, settings.contact
-            pulled = pull(where, received_at=started, domain=domain, contact=contact, **settings.limits)
+            limits = FetchLimits(**settings.limits)
+            pulled = pull(where, received_at=started, domain=domain, contact=contact, limits=limits)
         pulled, notes = _believed(store, pulled, started, is_live(where))
         if not accept_shrunken:
             check_not_shrunken(pulled, _board_before(store, pulled.snapshot, is_live(where)))

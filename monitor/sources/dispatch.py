@@ -15,7 +15,7 @@ from brainalign_plugin.text import masked_address
 
 from ..base.errors import ConfigError, SourceError
 from .file_source import pull_file
-from .payload import MAX_BODY_BYTES, Pull
+from .payload import DEFAULT_LIMITS, MAX_BODY_BYTES, FetchLimits, Pull
 
 DATABASES = ("postgresql", "postgres", "postgresql+psycopg", "sqlite")
 _SQLITE_MAGIC = b"SQLite format 3\0"
@@ -29,10 +29,7 @@ def pull(
     received_at: datetime,
     domain: str = "vision",
     contact: str = "",
-    timeout: float = 30.0,
-    deadline: float = 300.0,
-    attempts: int = 5,
-    max_bytes: int = MAX_BODY_BYTES,
+    limits: FetchLimits = DEFAULT_LIMITS,
 ) -> Pull:
     """Read the leaderboard from wherever it is.
 
@@ -49,17 +46,16 @@ def pull(
     ===========================================  ==================================================
 
     ``received_at`` is the as-of time of a payload that does not state its own. Of a file only the size is limited
-    (`FetchLimits`). Raises a SourceError of a named kind (not reached or read, or refused whole); InputError if the
+    (``limits``). Raises a SourceError of a named kind (not reached or read, or refused whole); InputError if the
     source is none of the above.
     """
     scheme = _SCHEME.match(source)
     kind = (scheme[1] or scheme[2]).lower() if scheme else ""
     if kind in ("http", "https"):
         # Here, because the HTTP client takes a while to load and files do not need it.
-        from .fetching import FetchLimits, user_agent
+        from .fetching import user_agent
         from .website import pull_website
 
-        limits = FetchLimits(timeout=timeout, deadline=deadline, attempts=attempts, max_bytes=max_bytes)
         return pull_website(source, domain, received_at=received_at, agent=user_agent(contact), limits=limits)
     if kind and kind not in ("file", *DATABASES):
         raise InputError(
@@ -69,10 +65,8 @@ def pull(
         # Here, because SQLAlchemy takes a while to load.
         from .result_database import pull_database
 
-        return pull_database(
-            source, domain, received_at=received_at, timeout=timeout, deadline=deadline, max_bytes=max_bytes
-        )
-    return pull_path(_path(source) if kind == "file" else source, domain, received_at, max_bytes)
+        return pull_database(source, domain, received_at, limits)
+    return pull_path(_path(source) if kind == "file" else source, domain, received_at, limits.max_bytes)
 
 
 def pull_path(
@@ -83,7 +77,7 @@ def pull_path(
         from .result_database import pull_database
 
         address = f"sqlite:///{Path(path).absolute()}"
-        return pull_database(address, domain, received_at=received_at, max_bytes=max_bytes)
+        return pull_database(address, domain, received_at, FetchLimits(max_bytes=max_bytes))
     return pull_file(path, received_at, max_bytes, tables=tables)
 
 

@@ -36,31 +36,13 @@ from ..base.errors import (
     TruncatedPayloadError,
     UnreachableError,
 )
-from .payload import MAX_BODY_BYTES, gunzip
+from .payload import DEFAULT_LIMITS, FetchLimits, gunzip
 
 _PORTS = {"http": 80, "https": 443}
 _MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Enough of an error page, or of an endless body, to see what it is.
 _KEPT_BYTES = 65_536
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchLimits:
-    """Limits of time, size and number of attempts."""
-
-    timeout: float = 30.0  # Seconds to wait for a connection, and for each piece of the answer
-    # Seconds for everything: all tries, the pauses between them and the whole body.
-    deadline: float = 300.0
-    max_bytes: int = MAX_BODY_BYTES  # Largest body, as sent and unpacked
-    attempts: int = 5  # Tries in all
-    # Seconds of the first pause, of the longest, and of what chance adds; each pause doubles the one before.
-    wait_initial: float = 1.0
-    wait_max: float = 60.0
-    wait_jitter: float = 1.0
-
-
-DEFAULT_LIMITS = FetchLimits()
 
 
 def user_agent(contact: str = "") -> str:

@@ -37,6 +37,24 @@ _MOST_GZIPPED = 2
 _BEFORE_TEXT = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchLimits:
+    """Limits of time, size and number of attempts."""
+
+    timeout: float = 30.0  # Seconds to wait for a connection, and for each piece of the answer
+    # Seconds for everything: all tries, the pauses between them and the whole body.
+    deadline: float = 300.0
+    max_bytes: int = MAX_BODY_BYTES  # Largest body, as sent and unpacked
+    attempts: int = 5  # Tries in all
+    # Seconds of the first pause, of the longest, and of what chance adds; each pause doubles the one before.
+    wait_initial: float = 1.0
+    wait_max: float = 60.0
+    wait_jitter: float = 1.0
+
+
+DEFAULT_LIMITS = FetchLimits()
+
+
 def gunzip(body: bytes, source: str, max_bytes: int) -> bytes:
     """Unpack a gzip body of one or more members, never further than the cap, or refuse it."""
     try:

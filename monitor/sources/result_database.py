@@ -31,7 +31,7 @@ from brainalign_plugin.text import masked_address
 
 from ..base.errors import EmptyPayloadError, PayloadShapeError, SourceError, UnreachableError
 from ..base.moments import is_believed
-from .payload import MAX_BODY_BYTES, Pull, parse_payload
+from .payload import DEFAULT_LIMITS, FetchLimits, Pull, parse_payload
 
 _MAX_ROWS = 5_000_000
 
@@ -57,35 +57,27 @@ class _Tables:
     is_sqlite: bool
 
 
-def pull_database(
-    address: str,
-    domain: str,
-    *,
-    received_at: datetime,
-    timeout: float = 30.0,
-    deadline: float = 300.0,
-    max_bytes: int = MAX_BODY_BYTES,
-) -> Pull:
+def pull_database(address: str, domain: str, received_at: datetime, limits: FetchLimits = DEFAULT_LIMITS) -> Pull:
     """Read the leaderboard from a result database of Brain-Score.
 
     ``received_at`` is the as-of time of a board without any dated score; else the moment of its newest score counts, of
-    those that are at most a day later. ``timeout`` and ``deadline`` are the seconds to wait for a connection, and for
-    each query of a server. Raises SourceError if it cannot be read, is no such database, or is refused whole;
+    those that are at most a day later. Of the ``limits`` the time-out holds for a connection, the deadline for each
+    query of a server. Raises SourceError if it cannot be read, is no such database, or is refused whole;
     InputError if the address cannot be used.
     """
     name = masked_address(address)
     try:
-        engine = _engine(address, name, timeout)
+        engine = _engine(address, name, limits.timeout)
         try:
             with engine.connect() as connection:
-                tables = _read(connection, domain, deadline)
+                tables = _read(connection, domain, limits.deadline)
         finally:
             engine.dispose()
     except sqlalchemy.exc.SQLAlchemyError as cause:
         raise _translated(cause, name) from cause
     document = _document(tables, domain, name, received_at)
     body = json.dumps(document, separators=(",", ":"), ensure_ascii=True).encode("ascii")
-    return parse_payload(body, name, received_at, max_bytes)
+    return parse_payload(body, name, received_at, limits.max_bytes)
 
 
 def _engine(address: str, name: str, timeout: float) -> sa.Engine:

@@ -10,8 +10,8 @@ from brainalign_plugin.files.json_text import shown
 from brainalign_plugin.text import masked_address
 
 from ..base.errors import PayloadShapeError
-from .fetching import DEFAULT_LIMITS, FetchLimits, checked_url, fetch_body
-from .payload import Pull, parse_payload
+from .fetching import checked_url, fetch_body
+from .payload import DEFAULT_LIMITS, FetchLimits, Pull, parse_payload
 
 SITE = "https://www.brain-score.org"
 

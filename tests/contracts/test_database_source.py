@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from brainalign_monitor.base.errors import EmptyPayloadError, PayloadShapeError, SourceError, UnreachableError
 from brainalign_monitor.sources import result_database as database_source
 from brainalign_monitor.sources.dispatch import pull
-from brainalign_monitor.sources.payload import parse_payload
+from brainalign_monitor.sources.payload import FetchLimits, parse_payload
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.errors import InputError
 from tests.commands import brainalign
@@ -264,7 +264,11 @@ def test_another_database_is_named_as_such(backend: Backend) -> None:
 
 def test_passwords_are_not_told() -> None:
     with pytest.raises(UnreachableError) as caught:
-        pull("postgresql://me:canary@127.0.0.1:1/brainscore?password=canary", received_at=NOW, timeout=1)
+        pull(
+            "postgresql://me:canary@127.0.0.1:1/brainscore?password=canary",
+            received_at=NOW,
+            limits=FetchLimits(timeout=1),
+        )
     assert "postgresql://***@127.0.0.1:1/brainscore?password=***" in str(caught.value)
     assert "canary" not in str(caught.value)
     with pytest.raises(InputError) as refused:

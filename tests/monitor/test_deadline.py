@@ -17,7 +17,8 @@ from brainalign_monitor.delivery.heartbeat import beat
 from brainalign_monitor.delivery.notify import Notification, apprise_is_there, send_notification
 from brainalign_monitor.delivery.smtp import MailServer, send_mail
 from brainalign_monitor.delivery.webhook import Webhook, post_webhook
-from brainalign_monitor.sources.fetching import FetchLimits, fetch_body
+from brainalign_monitor.sources.fetching import fetch_body
+from brainalign_monitor.sources.payload import FetchLimits
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 MESSAGE = Message("1@brainalign", Channel.MAIL, Kind.ALERT, "a@lab.example", "News", b"To: a\r\n\r\nNews", NOW)

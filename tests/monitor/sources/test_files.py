@@ -20,7 +20,7 @@ from brainalign_monitor.base.errors import (
 )
 from brainalign_monitor.sources.dispatch import pull
 from brainalign_monitor.sources.file_source import pull_file
-from brainalign_monitor.sources.payload import parse_payload
+from brainalign_monitor.sources.payload import FetchLimits, parse_payload
 from brainalign_plugin.errors import InputError
 from brainalign_plugin.files.snapshot_file import snapshot_bytes
 from tests.monitor.sources.conftest import reply
@@ -158,12 +158,12 @@ def test_the_domain_is_part_of_the_address(server):
 def test_the_limits_reach_file_and_website(file, server):
     server.answers = [reply(500)]
     with pytest.raises(BodyTooLargeError):
-        pull(str(file), received_at=RECEIVED_AT, max_bytes=10)
+        pull(str(file), received_at=RECEIVED_AT, limits=FetchLimits(max_bytes=10))
     with pytest.raises(SourceError, match="try 1 of 1"):
-        pull(server.url, received_at=RECEIVED_AT, attempts=1)
+        pull(server.url, received_at=RECEIVED_AT, limits=FetchLimits(attempts=1))
     server.answers = [reply(body=BODY)]
     with pytest.raises(BodyTooLargeError):
-        pull(server.url, received_at=RECEIVED_AT, max_bytes=10)
+        pull(server.url, received_at=RECEIVED_AT, limits=FetchLimits(max_bytes=10))
 
 
 @pytest.mark.parametrize(
