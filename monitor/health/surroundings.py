@@ -18,8 +18,7 @@ from ..config.settings import Settings, effective_settings, exposed_secrets
 from ..delivery.smtp import try_login
 from ..notify.channels import mail_server
 from ..sources.dispatch import files_of, shown_source
-from ..sources.fetching import user_agent
-from ..sources.website import payload_url
+from ..sources.fetching import payload_url, user_agent
 from ..store import Outcome, is_made, loss, open_to_read
 from ..store.schema import REVISION
 from .doctor import Check, Checker, failed

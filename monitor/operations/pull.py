@@ -20,8 +20,7 @@ from ..base.errors import PayloadError, SourceError, StoreError
 from ..base.moments import AHEAD, believed_moment, is_believed
 from ..base.progress import FETCHING, Stage, silent
 from ..sources.dispatch import files_of, is_live, pull, pull_path, shown_source
-from ..sources.payload import FetchLimits
-from ..sources.shrunken import check_not_shrunken
+from ..sources.payload import FetchLimits, check_not_shrunken
 from . import reporting
 from .reporting import Found, Results
 
@@ -216,7 +215,7 @@ def _address(where: str, domain: str) -> str:
     if not where.lower().startswith(("http://", "https://")):
         return where
     # Here, because the HTTP client takes a while to load.
-    from ..sources.website import payload_url
+    from ..sources.fetching import payload_url
 
     return payload_url(where, domain)
 

@@ -53,8 +53,7 @@ def pull(
     kind = (scheme[1] or scheme[2]).lower() if scheme else ""
     if kind in ("http", "https"):
         # Here, because the HTTP client takes a while to load and files do not need it.
-        from .fetching import user_agent
-        from .website import pull_website
+        from .fetching import pull_website, user_agent
 
         return pull_website(source, domain, received_at=received_at, agent=user_agent(contact), limits=limits)
     if kind and kind not in ("file", *DATABASES):

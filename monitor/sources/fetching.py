@@ -28,6 +28,7 @@ from ..base.errors import (
     DeadlineError,
     HttpStatusError,
     NotJsonError,
+    PayloadShapeError,
     PrivateRedirectError,
     RateLimitedError,
     RedirectError,
@@ -36,7 +37,7 @@ from ..base.errors import (
     TruncatedPayloadError,
     UnreachableError,
 )
-from .payload import DEFAULT_LIMITS, FetchLimits, gunzip
+from .payload import DEFAULT_LIMITS, FetchLimits, Pull, gunzip, parse_payload
 
 _PORTS = {"http": 80, "https": 443}
 _MOST_REDIRECTS = 5
@@ -136,15 +137,10 @@ def _take_location(response: httpx.Response) -> None:
 
 def _pause(error: Exception, backoff: float, remaining: float) -> bool | float:
     """Return whether to try again, or the seconds to wait before; ``backoff`` is stamina's longest wait."""
-    asked = None
-    if isinstance(error, HttpStatusError):
-        if error.status != HTTPStatus.TOO_MANY_REQUESTS and error.status < 500:
-            return False
-        asked = error.retry_after
-    elif isinstance(error, DeadlineError) or not isinstance(error, UnreachableError | TruncatedPayloadError):
-        return False
+    passing = isinstance(error, RateLimitedError | ServerError | UnreachableError | TruncatedPayloadError)
+    asked = error.retry_after if isinstance(error, HttpStatusError) else None
     wait = max(backoff, asked or 0.0)
-    if wait >= remaining:
+    if not passing or isinstance(error, DeadlineError) or wait >= remaining:
         return False
     return True if asked is None else wait
 
@@ -308,3 +304,53 @@ def _is_private(host: str) -> bool:
         return not ipaddress.ip_address(host).is_global
     except ValueError:
         return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
+
+
+SITE = "https://www.brain-score.org"
+
+
+def payload_url(url: str, domain: str = "vision") -> str:
+    """Return the address of the payload.
+
+    A path that ends in ``/compare/data``, with or without a slash, in ``.json`` or in ``.json.gz`` is the payload's
+    own and is taken as it is. Any other is the base of a site: ``/<domain>/compare/data/`` is added, or
+    ``/compare/data/`` where the path already ends in ``/<domain>``. A query stays; a fragment is dropped. Raises
+    InputError if it is not an address of http or https.
+    """
+    address = checked_url(url).copy_with(fragment=None)
+    if _is_payload(address):
+        return str(address)
+    raw, mark, query = address.raw_path.decode("ascii").partition("?")
+    path = raw.rstrip("/")
+    if not path.endswith(f"/{domain}"):
+        path += f"/{domain}"
+    return str(address.copy_with(raw_path=f"{path}/compare/data/{mark}{query}".encode("ascii")))
+
+
+def pull_website(
+    base_url: str = SITE,
+    domain: str = "vision",
+    *,
+    received_at: datetime,
+    agent: str | None = None,
+    limits: FetchLimits = DEFAULT_LIMITS,
+    transport: httpx.BaseTransport | None = None,
+) -> Pull:
+    """Read the leaderboard from the site; see `payload_url` for the address, `fetch_body` for the others.
+
+    Raises a SourceError of a named kind (not reached, or refused whole); InputError for an unusable address or domain.
+    """
+    url = payload_url(base_url, domain)
+    body = fetch_body(url, received_at=received_at, agent=agent, limits=limits, transport=transport)
+    pull = parse_payload(body, masked_address(url), received_at, limits.max_bytes)
+    found = pull.snapshot.domain
+    if found != domain and not _is_payload(checked_url(base_url)):
+        name = masked_address(url)
+        message = f"{name} is the board of {shown(found)!r}, but {domain!r} was requested; check the address"
+        raise PayloadShapeError(message, body)
+    return pull
+
+
+def _is_payload(address: httpx.URL) -> bool:
+    path = address.path.rstrip("/")
+    return path.endswith("/compare/data") or path.lower().endswith((".json", ".json.gz"))

@@ -10,12 +10,15 @@ import hashlib
 import io
 import json
 import zlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
+import numpy as np
 from pydantic import BaseModel, FailFast, Field, ValidationError
 
+from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.errors import EmptyBoardError, SnapshotError, TextError
 from brainalign_plugin.files.decoding import binary_kind, described
@@ -24,7 +27,14 @@ from brainalign_plugin.files.site_cells import MAX_VERSION, Rejected
 from brainalign_plugin.files.site_json import parse_site_json
 from brainalign_plugin.files.snapshot_file import FORMAT, snapshot_from_bytes
 
-from ..base.errors import BodyTooLargeError, EmptyPayloadError, NotJsonError, PayloadShapeError, TruncatedPayloadError
+from ..base.errors import (
+    BodyTooLargeError,
+    EmptyPayloadError,
+    NotJsonError,
+    PayloadShapeError,
+    ShrunkenBoardError,
+    TruncatedPayloadError,
+)
 from ..base.files import GZIP_MAGIC
 
 # Six times a board of 500 models on 150 benchmarks, and still parsed by a small server.
@@ -212,3 +222,49 @@ def read_document(document: Any, body: bytes, source: str, received_at: datetime
         raise EmptyPayloadError(f"{source}: {cause}; nothing was stored, try again later", body) from cause
     except SnapshotError as cause:
         raise PayloadShapeError(f"{source}: {cause}; the body was kept for inspection", body) from cause
+
+
+def check_not_shrunken(pull: Pull, before: Snapshot | None) -> None:
+    """Refuse a board of which more than a third is gone since the last good one, or has other names.
+
+    Counted are models, SCORED cells of leaves and leaves that have any, and the names of the models on both boards.
+    Raises ShrunkenBoardError, with the body.
+    """
+    if before is None:
+        return
+    now = pull.snapshot
+    scores, kept = _scored(before), _scored(now)
+    leaves = {leaf for _, leaf in scores}
+    old, new = ({model.id: model.name for model in board.models} for board in (before, now))
+    shared = old.keys() & new.keys()
+    renamed = {number for number in shared if old[number] != new[number]}
+    reasons = [
+        f"{did} {len(found)} of the {of} {what}{_some(found)}"
+        for did, what, found, of in (
+            ("lost", "models", old.keys() - new.keys(), len(old)),
+            ("lost", "scores", {f"{model} on {leaf}" for model, leaf in scores - kept}, len(scores)),
+            ("lost", "benchmarks with scores", leaves - {leaf for _, leaf in kept}, len(leaves)),
+            ("gave other names to", "model ids", renamed, len(shared)),
+        )
+        if 3 * len(found) > of
+    ]
+    if reasons:
+        raise ShrunkenBoardError(
+            f"{now.source} {'; it '.join(reasons)}, more than a third since the last good board of "
+            f"{before.as_of_time:%Y-%m-%d}; nothing was stored: check the kept body and try again later, or "
+            "store it with `brainalign fetch --accept-shrunken` if that is right",
+            pull.body,
+        )
+
+
+def _some(found: Collection[int] | Collection[str]) -> str:
+    return f" ({', '.join(map(str, sorted(found)[:5]))}{', …' if len(found) > 5 else ''})"
+
+
+def _scored(board: Snapshot) -> set[tuple[int, str]]:
+    """Return model id and type id of each SCORED cell of a leaf."""
+    ids = [model.id for model in board.models]
+    nodes = board.tree.nodes
+    leaf = np.array([node.is_leaf for node in nodes], dtype=bool)
+    rows, columns = np.nonzero((board.states == CellState.SCORED) & leaf)
+    return {(ids[i], nodes[j].type_id) for i, j in zip(rows.tolist(), columns.tolist(), strict=True)}

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
@@ -155,20 +155,20 @@ class Backups:
                         for line in dump_table(connection, table, public=public):
                             lines.write(line)
                             rows[table.name] += 1
-                        entries[f"tables/{table.name}.jsonl"] = _add(archive, f"tables/{table.name}.jsonl", lines)
-                hashes = _body_hashes(connection)
+                        _add(archive, entries, f"tables/{table.name}.jsonl", lines)
+                named = sa.union(sa.select(schema.snapshot.c.body_sha256), sa.select(schema.pull.c.body_sha256))
+                hashes = sorted(filter(None, connection.execute(named).scalars()))
                 counters = _counters(connection)
             missing = []
             for sha256 in hashes:
                 found = body_path(self._bodies, sha256)
-                name = f"bodies/{found.relative_to(self._bodies).as_posix()}"
-                if not _add_file(archive, entries, name, found):
+                if not _add_file(archive, entries, f"bodies/{sha256[:2]}/{found.name}", found):
                     missing.append(sha256)
             for found in sorted(references.glob("*")):
                 if found.is_file():
                     _add_file(archive, entries, f"references/{found.name}", found)
             if config:
-                entries[CONFIG] = _add(archive, CONFIG, io.BytesIO(config))
+                _add(archive, entries, CONFIG, io.BytesIO(config))
             manifest = {
                 "format": FORMAT,
                 "version": VERSION,
@@ -180,18 +180,9 @@ class Backups:
                 "missing_bodies": missing,
                 "entries": entries,
             }
-            _add(archive, MANIFEST, io.BytesIO(json.dumps(manifest, indent=1).encode() + b"\n"))
+            _add(archive, {}, MANIFEST, io.BytesIO(json.dumps(manifest, indent=1).encode() + b"\n"))
         files = sum(name.startswith(("bodies/", "references/")) for name in entries)
         return BackedUp(path, rows, files, tuple(missing))
-
-
-def _body_hashes(connection: sa.Connection) -> list[str]:
-    found = {
-        sha256
-        for table in (schema.snapshot, schema.pull)
-        for sha256 in connection.execute(sa.select(table.c.body_sha256).distinct()).scalars()
-    }
-    return sorted(sha256 for sha256 in found if sha256)
 
 
 def _counters(connection: sa.Connection) -> dict[str, int]:
@@ -218,19 +209,20 @@ def _add_file(archive: tarfile.TarFile, entries: dict[str, dict[str, Any]], name
         if not path.exists():
             return False
         data = path.read_bytes()
-    entries[name] = _add(archive, name, io.BytesIO(data))
+    _add(archive, entries, name, io.BytesIO(data))
     return True
 
 
-def _add(archive: tarfile.TarFile, name: str, data: IO[bytes]) -> dict[str, Any]:
-    """Add a file and return its size and hash."""
-    digest, size = hashlib.sha256(), 0
-    data.seek(0)
-    while piece := data.read(1 << 20):
-        digest.update(piece)
-        size += len(piece)
-    data.seek(0)
+def _add(
+    archive: tarfile.TarFile,
+    entries: dict[str, dict[str, Any]],
+    name: str,
+    data: io.BytesIO | tempfile.SpooledTemporaryFile[bytes],
+) -> None:
+    """Add a file, and its size and hash to the entries."""
     info = tarfile.TarInfo(name)
-    info.size, info.mode = size, 0o600
+    info.size, info.mode = data.seek(0, io.SEEK_END), 0o600
+    data.seek(0)
+    entries[name] = {"bytes": info.size, "sha256": hashlib.file_digest(data, "sha256").hexdigest()}
+    data.seek(0)
     archive.addfile(info, data)
-    return {"bytes": size, "sha256": digest.hexdigest()}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, fields
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import sqlalchemy as sa
 import sqlalchemy.exc
@@ -19,7 +22,6 @@ from brainalign_plugin.text import masked_address
 from ..base.errors import StoreError
 from ..base.files import PRIVATE_FILE, give_to_owner, make_folder, os_errors
 from .database_errors import is_busy, translated
-from .readonly import open_to_read
 from .schema import FIRST_REVISION, REVISION, REVISION_TABLE, metadata
 
 # Seconds to wait for another process that writes; adding a snapshot takes a second.
@@ -36,6 +38,8 @@ READ_SECONDS = 120
 # Any number, the same for all who write: the first bytes of "brainalign" in ASCII.
 _ADVISORY_LOCK = int.from_bytes(b"brainali", "big")
 _WRITES = "brainalign_writes"
+# SQLite's memory that connections share takes 32 kB in the folder of the file.
+_ROOM = 1_000_000
 Record = TypeVar("Record")
 
 
@@ -58,35 +62,32 @@ class Database:
         """Return whether it is a file."""
         return self.engine.dialect.name == "sqlite"
 
-    @contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
+    def reading(self) -> AbstractContextManager[sa.Connection]:
         """Give a transaction that sees one state of the store during other writes."""
-        if self.connection is not None:
-            with translated(self.name):
-                yield self.connection
-            return
-        with translated(self.name), self.engine.connect() as connection:
-            if not self.is_sqlite:
-                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            with connection.begin():
-                if not self.is_sqlite:
-                    _limit_reading(connection)
-                yield connection
+        return self._transaction(writes=False)
+
+    def writing(self) -> AbstractContextManager[sa.Connection]:
+        """Give a transaction that commits at the end or leaves nothing; one at a time, over all processes."""
+        return self._transaction(writes=True)
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
-        """Give a transaction that commits at the end or leaves nothing; one at a time, over all processes."""
-        if self.connection is not None:
-            with translated(self.name):
+    def _transaction(self, *, writes: bool) -> Iterator[sa.Connection]:
+        with translated(self.name):
+            if self.connection is not None:
                 yield self.connection
-            return
-        with translated(self.name), self.engine.connect() as connection:
-            connection.execution_options(**{_WRITES: True})
-            with connection.begin():
-                if not self.is_sqlite:
-                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
-                yield connection
+                return
+            with self.engine.connect() as connection:
+                connection.execution_options(**{_WRITES: writes})
+                if not (writes or self.is_sqlite):
+                    connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                with connection.begin():
+                    if not self.is_sqlite:
+                        (_wait_for_writers if writes else _limit_reading)(connection)
+                    yield connection
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
 
     def rows(self, query: sa.Executable) -> Sequence[Any]:
         """Return the rows of a query."""
@@ -198,10 +199,9 @@ class Database:
         with translated(self.name), self.engine.connect() as connection:
             # A mode cannot be changed inside a transaction, and SQLAlchemy begins one on its own.
             driver = connection.connection.driver_connection
-            if not isinstance(driver, sqlite3.Connection) or _pragma(driver, "journal_mode") == "wal":
-                return
             try:
-                driver.execute("PRAGMA journal_mode = WAL")
+                if isinstance(driver, sqlite3.Connection):
+                    driver.execute("PRAGMA journal_mode = WAL")
             except sqlite3.OperationalError as busy:
                 # Another process has it open at this moment. Both modes are safe; the next to open it changes it.
                 if not is_busy(busy):
@@ -264,7 +264,7 @@ def _sqlite(path: Path, read_only: bool) -> Database:
     # Foreign text and scores have no place in messages and logs.
     if read_only:
         real = Path(os.path.realpath(path))
-        engine = sa.create_engine(url, creator=lambda: open_to_read(real, LOCK_SECONDS), hide_parameters=True)
+        engine = sa.create_engine(url, creator=lambda: _open_to_read(real, LOCK_SECONDS), hide_parameters=True)
     else:
         engine = sa.create_engine(url, connect_args={"timeout": LOCK_SECONDS}, hide_parameters=True)
         sa.event.listen(engine, "connect", _set_up)
@@ -286,6 +286,11 @@ def _limit_reading(connection: sa.Connection) -> None:
     for name, seconds in (("lock_timeout", LOCK_SECONDS), ("statement_timeout", READ_SECONDS)):
         limit = sa.select(sa.func.set_config(name, f"{seconds}s", True))
         connection.execute(limit.where(sa.func.current_setting(name) == "0"))
+
+
+def _wait_for_writers(connection: sa.Connection) -> None:
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
 
 
 def _postgres(url: sa.URL) -> Database:
@@ -317,5 +322,60 @@ def _begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _pragma(connection: sqlite3.Connection, name: str) -> Any:
-    return connection.execute(f"PRAGMA {name}").fetchone()[0]
+def _open_to_read(path: Path, timeout: float) -> sqlite3.Connection:
+    """Open a file that is there in the first way that works.
+
+    While others have it open, SQLite's own files (``-wal``, ``-shm``) are there and are read. Otherwise SQLite makes
+    and removes them, if this user may; without the right or the room the file is read into memory, and if a kill left
+    a log of changes, a copy of both is opened.
+    """
+    wal = path.with_name(f"{path.name}-wal")
+    logged = wal.exists() and wal.stat().st_size > 0
+    writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    try:
+        if wal.exists() or (writable and shutil.disk_usage(path.parent).free > _ROOM):
+            return _opened(path, "mode=ro" if wal.exists() else "mode=rw", timeout)
+    except sqlite3.OperationalError as cause:
+        if is_busy(cause):
+            raise
+    return _opened_copy(path, wal, timeout) if logged else _read_into_memory(path, timeout)
+
+
+def _opened(path: Path, how: str, timeout: float) -> sqlite3.Connection:
+    address = f"file:{quote(str(path))}?{how}"
+    connection = sqlite3.connect(address, timeout, isolation_level=None, check_same_thread=False, uri=True)
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        # A damaged file is known only when it is read.
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _opened_copy(path: Path, wal: Path, timeout: float) -> sqlite3.Connection:
+    with tempfile.TemporaryDirectory(prefix="brainalign-") as folder:
+        try:
+            copy = Path(shutil.copyfile(path, Path(folder, path.name)))
+            shutil.copyfile(wal, Path(folder, wal.name))
+        except OSError as cause:
+            raise StoreError(
+                f"the store {path} cannot be copied to {folder} to be read: {cause.strerror}; make room there, or make "
+                "the store's folder writable for this user"
+            ) from cause
+        # An open file outlives its name.
+        return _opened(copy, "mode=rw", timeout)
+
+
+def _read_into_memory(path: Path, timeout: float) -> sqlite3.Connection:
+    memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    with closing(_opened(path, "mode=ro&immutable=1", timeout)) as source:
+        before = path.stat()
+        source.backup(memory)
+        after = path.stat()
+    # It is read without a lock.
+    if (after.st_mtime_ns, after.st_size) != (before.st_mtime_ns, before.st_size):
+        raise StoreError(f"the store {path} was written while it was read; run this again")
+    memory.execute("PRAGMA query_only = ON")
+    return memory

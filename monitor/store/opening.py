@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -67,7 +67,10 @@ def loss(url_or_path: Path | str, home: Path, bodies: Path, reports: Path) -> st
     """
     # Looked for first: another process makes the store before it writes any of them.
     kept = list(islice(bodies.glob("*/*.json.gz"), 1)) or list(islice(reports.rglob("*.html"), 1))
-    with _looked_at(url_or_path) as database, os_errors(StoreError, "read", None, "check its permissions"):
+    with (
+        closing(connect(url_or_path, read_only=True)) as database,
+        os_errors(StoreError, "read", None, "check its permissions"),
+    ):
         if database.is_sqlite and not kept:
             wal = database.path.with_name(f"{database.path.name}-wal")
             kept = [wal] if wal.exists() and wal.stat().st_size else []
@@ -118,21 +121,12 @@ def _opened(database: Database, bodies: Path, check: Callable[[Database], None])
     try:
         check(database)
     except BaseException:
-        database.engine.dispose()
+        database.close()
         raise
     return Store(database, bodies)
 
 
 def is_made(url_or_path: Path | str) -> bool:
     """Return whether there is a store at this path or address; StoreError if that cannot be found out."""
-    with _looked_at(url_or_path) as database:
+    with closing(connect(url_or_path, read_only=True)) as database:
         return database.made_revision() is not None
-
-
-@contextmanager
-def _looked_at(url_or_path: Path | str) -> Iterator[Database]:
-    database = connect(url_or_path, read_only=True)
-    try:
-        yield database
-    finally:
-        database.engine.dispose()

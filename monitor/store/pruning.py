@@ -76,21 +76,18 @@ class Pruning:
         with self._database.writing() as connection:
             nested = connection.begin_nested()
             rows = delete_snapshots(connection, which, now, pruned=True)
-            named = _named(connection)
-            own = {
-                *connection.execute(sa.select(schema.pull.c.body_sha256).distinct()).scalars(),
-                *connection.execute(sa.select(schema.removed_snapshot.c.body_sha256)).scalars(),
-            }
-            store = str(connection.execute(sa.select(schema.identity.c.id)).scalar_one())
+            of_pulls, gone = sa.select(schema.pull.c.body_sha256), sa.select(schema.removed_snapshot.c.body_sha256)
+            # A pull that brought what is gone is still logged, but no longer names a body to keep.
+            needed = of_pulls.where(schema.pull.c.snapshot_id.is_not(None))
+            named = {*connection.execute(sa.union(sa.select(schema.snapshot.c.body_sha256), needed)).scalars()}
+            own = {*connection.execute(sa.union(of_pulls, gone)).scalars()}
+            store = connection.execute(sa.select(schema.identity.c.id)).scalar_one()
             s = schema.snapshot.c
             newest = sa.func.max(sa.func.coalesce(s.seen_until, s.as_of_time), type_=Moment)
             last = connection.execute(sa.select(newest)).scalar()
             if own - {None} and not named:
                 raise StoreError("the store names no body, and would lose all that it had; nothing was changed")
-            if dry_run:
-                nested.rollback()
-            else:
-                nested.commit()
+            (nested.rollback if dry_run else nested.commit)()
         found = orphans(self._bodies, named, own, store, min(now, last or now), dry_run=dry_run)
         problem = "" if dry_run or not rows else _shrink(self._database)
         return Pruned(tuple(which), rows, found, problem)
@@ -129,30 +126,15 @@ def delete_snapshots(connection: sa.Connection, which: Sequence[SnapshotInfo], a
     rows = 0
     last = sa.select(sa.func.max(s.c.seq)).where
     for table in schema.INTERVAL_TABLES:
-        rows += connection.execute(_orphaned(table)).rowcount
+        holds = (
+            s.c.chain_id == table.c.chain_id,
+            s.c.seq >= table.c.from_seq,
+            sa.or_(table.c.to_seq.is_(None), s.c.seq < table.c.to_seq),
+        )
+        rows += connection.execute(sa.delete(table).where(~sa.exists().where(*holds))).rowcount
         ended = table.c.to_seq > last(s.c.chain_id == table.c.chain_id).scalar_subquery()
         connection.execute(sa.update(table).where(ended).values(to_seq=None))
     return rows
-
-
-def _named(connection: sa.Connection) -> set[str]:
-    """Return the hashes of the bodies that a snapshot, or a pull of one, names."""
-    # A pull that brought what is gone is still logged, but no longer names a body to keep.
-    of_pulls = sa.select(schema.pull.c.body_sha256).where(schema.pull.c.snapshot_id.is_not(None))
-    return {
-        *connection.execute(sa.select(schema.snapshot.c.body_sha256)).scalars(),
-        *connection.execute(of_pulls).scalars(),
-    }
-
-
-def _orphaned(table: sa.Table) -> sa.Delete:
-    s = schema.snapshot
-    holds = sa.exists().where(
-        s.c.chain_id == table.c.chain_id,
-        s.c.seq >= table.c.from_seq,
-        sa.or_(table.c.to_seq.is_(None), s.c.seq < table.c.to_seq),
-    )
-    return sa.delete(table).where(~holds)
 
 
 def _shrink(database: Database) -> str:

@@ -9,7 +9,8 @@ import re
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,20 +68,15 @@ def restore_backup(path: Path, address: str | Path, *, home: Path, bodies: Path,
     damaged, or something is there already, such as a store; BusyError if another process is at work on the store.
     """
     manifest = verify_backup(path)
-    database = connect(address)
-    try:
+    with closing(connect(address)) as database:
         # Looked at before too: a restore that refuses must not hold the lock against the process that made the store.
-        if database.made_revision() is not None:
-            raise _there_already(database)
+        _check_not_there(database)
         with exclusive(database, "brainalign store restore"):
-            if database.made_revision() is not None:
-                raise _there_already(database)
+            _check_not_there(database)
             _check_files(path, references)
             # The store comes last: until then the same restore can be done again.
             files, config = _restore_files(path, home, bodies, references)
             rows = _restore_rows(database, path, manifest, bodies)
-    finally:
-        database.engine.dispose()
     return Restored(rows, files, config)
 
 
@@ -95,12 +91,12 @@ def _restore_rows(database: Database, path: Path, manifest: Mapping[str, Any], b
         with os_errors(StoreError, "put in place the store", target, "check its folder and run this again"):
             remove_database(building.path)
             rows = _loaded(building, path, manifest, bodies)
-            building.engine.dispose()
+            building.close()
             put_aside(database)
             os.link(building.path, target)
             sync_folder(target.parent)
     finally:
-        building.engine.dispose()
+        building.close()
         remove_database(building.path)
     return rows
 
@@ -109,8 +105,7 @@ def _loaded(database: Database, path: Path, manifest: Mapping[str, Any], bodies:
     if database.is_sqlite:
         database.make_file()
     with database.writing() as connection:
-        if database.revision(connection) is not None:
-            raise _there_already(database)
+        _check_not_there(replace(database, connection=connection))
         rows = _load(connection, path, manifest)
     database.prepare()
     with database.reading() as connection:
@@ -166,10 +161,11 @@ def _set_counter(connection: sa.Connection, name: str, last: int) -> None:
         connection.execute(sa.select(sa.func.setval(sa.func.pg_get_serial_sequence(name, "id"), last)))
 
 
-def _there_already(database: Database) -> StoreError:
-    return StoreError(
-        f"{database.name} is there already, and a restore overwrites nothing; name another home, or move it away"
-    )
+def _check_not_there(database: Database) -> None:
+    if database.made_revision() is not None:
+        raise StoreError(
+            f"{database.name} is there already, and a restore overwrites nothing; name another home, or move it away"
+        )
 
 
 def _check_files(path: Path, references: Path) -> None:

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import sqlalchemy as sa
@@ -46,7 +45,8 @@ class Store(Logbook, Outbox, Backups, Pruning):
         self._database = database
         self._bodies = bodies
         self._read: dict[Any, Snapshot] = {} if read is None else read
-        self._check_lock: Callable[[], None] = lambda: None
+        # Raises StoreError if this process held the lock and lost it: another process may be at work.
+        self.check_lock: Callable[[], None] = lambda: None
 
     @property
     def id(self) -> str:
@@ -57,14 +57,12 @@ class Store(Logbook, Outbox, Backups, Pruning):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
         """Close all connections."""
-        self._database.engine.dispose()
+        self._database.close()
 
     @contextmanager
     def transaction(self) -> Iterator[Store]:
@@ -89,15 +87,11 @@ class Store(Logbook, Outbox, Backups, Pruning):
         once, such as a run. Raises BusyError if another has it; the message names that ``owner``.
         """
         with exclusive(self._database, owner) as check:
-            self._check_lock = check
+            self.check_lock = check
             try:
                 yield
             finally:
-                self._check_lock = lambda: None
-
-    def check_lock(self) -> None:
-        """Raise StoreError if this process held the lock and lost it: another process may be at work."""
-        self._check_lock()
+                self.check_lock = lambda: None
 
     def add(
         self, snapshot: Snapshot, body: bytes, seen_at: datetime, rejected: Sequence[Rejected] = (), note: str = ""
@@ -227,12 +221,12 @@ class Store(Logbook, Outbox, Backups, Pruning):
         found, infos = self._database.problems(), self.snapshots()
         for info in infos:
             try:
-                digest = content_digest(self.snapshot(info.id))
+                if (digest := content_digest(self.snapshot(info.id))) != info.digest:
+                    found.append(
+                        f"snapshot {info.id} is not what was stored: its digest is {digest}, not {info.digest}"
+                    )
             except StoreError as problem:
                 found.append(str(problem))
-                continue
-            if digest != info.digest:
-                found.append(f"snapshot {info.id} is not what was stored: its digest is {digest}, not {info.digest}")
         for sha256 in sorted({info.body_sha256 for info in infos}):
             try:
                 self.body(sha256)

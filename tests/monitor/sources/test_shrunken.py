@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from brainalign_monitor.base.errors import ShrunkenBoardError
-from brainalign_monitor.sources.payload import Pull
-from brainalign_monitor.sources.shrunken import check_not_shrunken
+from brainalign_monitor.sources.payload import Pull, check_not_shrunken
 from brainalign_plugin.data.snapshot import Snapshot
 from tests.boards import NEVER, halves, snapshot_of
 

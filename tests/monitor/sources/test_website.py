@@ -36,9 +36,8 @@ from brainalign_monitor.base.errors import (
     exit_code,
 )
 from brainalign_monitor.sources.dispatch import pull, shown_source
-from brainalign_monitor.sources.fetching import fetch_body, retry_after, user_agent
+from brainalign_monitor.sources.fetching import fetch_body, payload_url, pull_website, retry_after, user_agent
 from brainalign_monitor.sources.payload import FetchLimits
-from brainalign_monitor.sources.website import payload_url, pull_website
 from brainalign_plugin import __version__
 from brainalign_plugin.errors import InputError
 from tests.monitor.sources.conftest import chunked, dripping, reply, silent
