@@ -22,6 +22,9 @@ _ENDING_SECONDS = 1.0
 class OverdueError(Exception):
     """Time was up, and the work did not end by itself: a name or an address is still being tried."""
 
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"not finished within {seconds:g} s")
+
 
 class Cut:
     """The connections of some work; once it is over they are shut, and so is every further one."""
@@ -84,15 +87,11 @@ def within(seconds: float, work: Callable[[Cut], Result]) -> Result:
         if not wait([future], seconds).done:
             cut.end()
             if not wait([future], _ENDING_SECONDS).done:
-                raise _overdue(seconds)
+                raise OverdueError(seconds)
     except KeyboardInterrupt:
         cut.end()
         raise
     return future.result()
-
-
-def _overdue(seconds: float) -> OverdueError:
-    return OverdueError(f"not finished within {seconds:g} s")
 
 
 def request(
@@ -111,7 +110,7 @@ def request(
                 return answer
         except httpx.HTTPError as cause:
             if cut.over:
-                raise _overdue(deadline) from cause
+                raise OverdueError(deadline) from cause
             raise
 
     return within(deadline, work)

@@ -73,7 +73,8 @@ def atomic_file(path: Path, error: type[MonitorError] = OutputError, *, private:
         temporary = target.parent / f".{secrets.token_hex(_TOKEN)}.tmp"
         try:
             with _unnamed_file(target.parent) or temporary.open("x+b") as stream:
-                _lock(stream)
+                with suppress(OSError):  # a file system without locks
+                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 # Readable for others as far as the umask allows, if it is not private: reports are made to be read.
                 if private:
                     os.fchmod(stream.fileno(), PRIVATE_FILE)
@@ -142,11 +143,6 @@ def remove_abandoned(folder: Path) -> None:
                 with path.open("rb") as stream:
                     fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     path.unlink()
-
-
-def _lock(stream: BinaryIO) -> None:
-    with suppress(OSError):  # a file system without locks
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def remove_leftovers(folder: Path, now: datetime) -> int:

@@ -306,9 +306,6 @@ def _is_private(host: str) -> bool:
         return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
 
 
-SITE = "https://www.brain-score.org"
-
-
 def payload_url(url: str, domain: str = "vision") -> str:
     """Return the address of the payload.
 
@@ -328,7 +325,7 @@ def payload_url(url: str, domain: str = "vision") -> str:
 
 
 def pull_website(
-    base_url: str = SITE,
+    base_url: str,
     domain: str = "vision",
     *,
     received_at: datetime,

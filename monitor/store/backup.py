@@ -112,6 +112,7 @@ VERSION = 1
 MANIFEST = "manifest.json"
 CONFIG = "brainalign.toml"
 _IN_MEMORY = 8_000_000
+_Stream = io.BytesIO | tempfile.SpooledTemporaryFile[bytes]
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,11 @@ def read_removed(connection: sa.Connection) -> tuple[Removed, ...]:
     return tuple(Removed(record_of(SnapshotInfo, row), row.removed_at, row.pruned) for row in rows)
 
 
+def read_name(connection: sa.Connection) -> str:
+    """Return the name of the store."""
+    return str(connection.execute(sa.select(schema.identity.c.id)).scalar_one())
+
+
 def read_info(connection: sa.Connection, snapshot_id: int) -> SnapshotInfo:
     """Return one snapshot; StoreError if there is none of this number."""
     found = read_infos(connection, schema.snapshot.c.id == snapshot_id)
@@ -76,38 +81,28 @@ def find(
 ) -> SnapshotInfo:
     """Find a snapshot among some, in the order of the moments that they describe; see `Store.find`."""
     text = wanted.strip().lower()
-    _check_not_removed(infos, text, wanted, removed)
+    for one in removed:
+        by_hash = len(text) >= _SHORTEST_PREFIX and one.info.sha256.startswith(text)
+        if text == str(one.info.id) or (by_hash and not any(info.sha256.startswith(text) for info in infos)):
+            raise _gone(one, wanted)
     if not infos:
         raise StoreError(f"there is no snapshot {wanted!r}: the store is empty; `brainalign fetch` pulls the first")
     if known is not None:
         infos = [info for info in infos if info.seen_at < known]
-        before = [one for one in removed if one.pruned and one.info.seen_at < known]
-        if not infos and before:
-            raise _gone(before[-1], f"latest known before {known:%Y-%m-%d}")
+        removed = [one for one in removed if one.pruned and one.info.seen_at < known]
+        if not infos and removed:
+            raise _gone(removed[-1], f"latest known before {known:%Y-%m-%d}")
         if not infos:
             raise StoreError(f"no snapshot had been seen before {known:%Y-%m-%d %H:%M} UTC; choose a later day")
-    observed = [info for info in infos if not info.reconstructed]
     if text == "latest":
-        candidates = [info for info in observed if domain in (None, info.domain)]
-        if not candidates:
-            what = "snapshot that was observed" if domain is None else f"observed snapshot of {domain!r}"
-            others = sorted({info.domain for info in observed})
-            step = (
-                f"--domain {others[0]} names the leaderboard that is stored"
-                if others
-                else "`brainalign fetch` pulls one"
-            )
-            raise StoreError(f"there is no {what}; stored are {_named(infos[::-1])}; {step}")
-        if known is not None:
-            _check_newest_known(candidates[-1], removed, domain, known)
-        return candidates[-1]
+        return _latest(infos, domain, known, removed)
     by_number = {str(info.id): info for info in infos}
     if text in by_number:
         return by_number[text]
     if not re.fullmatch(rf"[0-9a-f]{{{_SHORTEST_PREFIX},64}}", text):
         raise StoreError(f"there is no snapshot {wanted!r}; {_nearest(infos, text)}")
-    fitting = [info for info in observed if info.sha256.startswith(text)]
-    fitting = fitting or [info for info in infos if info.sha256.startswith(text)]
+    fitting = [info for info in infos if info.sha256.startswith(text)]
+    fitting = [info for info in fitting if not info.reconstructed] or fitting
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
@@ -115,26 +110,26 @@ def find(
     raise StoreError(f"there is no snapshot {wanted!r}; {_nearest(infos, text)}")
 
 
-def _check_not_removed(infos: Sequence[SnapshotInfo], text: str, wanted: str, removed: Sequence[Removed]) -> None:
-    for one in removed:
-        by_hash = len(text) >= _SHORTEST_PREFIX and one.info.sha256.startswith(text)
-        if text == str(one.info.id) or (by_hash and not any(info.sha256.startswith(text) for info in infos)):
-            raise _gone(one, wanted)
-
-
-def _check_newest_known(found: SnapshotInfo, removed: Sequence[Removed], domain: str | None, known: datetime) -> None:
-    """Refuse to answer with an older board where the newest that was known then has been pruned."""
-    newer = [
-        one
-        for one in removed
-        if one.pruned
-        and not one.info.reconstructed
-        and domain in (None, one.info.domain)
-        and one.info.seen_at < known
-        and one.info.as_of_time > found.as_of_time
-    ]
-    if newer:
-        raise _gone(newer[-1], f"latest known before {known:%Y-%m-%d}", found)
+def _latest(
+    infos: Sequence[SnapshotInfo], domain: str | None, known: datetime | None, removed: Sequence[Removed]
+) -> SnapshotInfo:
+    observed = [info for info in infos if not info.reconstructed]
+    candidates = [info for info in observed if domain in (None, info.domain)]
+    if not candidates:
+        what = "snapshot that was observed" if domain is None else f"observed snapshot of {domain!r}"
+        others = sorted({info.domain for info in observed})
+        step = (
+            f"--domain {others[0]} names the leaderboard that is stored" if others else "`brainalign fetch` pulls one"
+        )
+        raise StoreError(f"there is no {what}; stored are {_named(infos[::-1])}; {step}")
+    newest = candidates[-1]
+    if known is not None:
+        # An older board is no answer where the newest that was known then has been pruned.
+        for one in reversed(removed):
+            fits = not one.info.reconstructed and domain in (None, one.info.domain)
+            if fits and one.info.as_of_time > newest.as_of_time:
+                raise _gone(one, f"latest known before {known:%Y-%m-%d}", newest)
+    return newest
 
 
 def _gone(removed: Removed, wanted: str, other: SnapshotInfo | None = None) -> StoreError:

@@ -17,7 +17,7 @@ from . import schema
 from .bodies import Orphans, orphans
 from .database import Database
 from .database_errors import translated
-from .infos import read_removed
+from .infos import read_name, read_removed
 from .schema import Moment, micros
 from .stored import Removed, SnapshotInfo
 
@@ -81,7 +81,7 @@ class Pruning:
             needed = of_pulls.where(schema.pull.c.snapshot_id.is_not(None))
             named = {*connection.execute(sa.union(sa.select(schema.snapshot.c.body_sha256), needed)).scalars()}
             own = {*connection.execute(sa.union(of_pulls, gone)).scalars()}
-            store = connection.execute(sa.select(schema.identity.c.id)).scalar_one()
+            store = read_name(connection)
             s = schema.snapshot.c
             newest = sa.func.max(sa.func.coalesce(s.seen_until, s.as_of_time), type_=Moment)
             last = connection.execute(sa.select(newest)).scalar()

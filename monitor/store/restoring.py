@@ -22,6 +22,7 @@ from . import schema
 from .backup import CONFIG, FORMAT, MANIFEST, VERSION, load_table
 from .bodies import put_body, write_owners
 from .database import Database, connect
+from .infos import read_name
 from .locking import exclusive
 from .opening import put_aside, remove_database
 
@@ -109,7 +110,7 @@ def _loaded(database: Database, path: Path, manifest: Mapping[str, Any], bodies:
         rows = _load(connection, path, manifest)
     database.prepare()
     with database.reading() as connection:
-        write_owners(bodies, connection.execute(sa.select(schema.identity.c.id)).scalars())
+        write_owners(bodies, [read_name(connection)])
     return rows
 
 

@@ -22,7 +22,7 @@ from . import bodies as body_files
 from . import schema
 from .backup import Backups
 from .database import Database
-from .infos import find, read_info, read_infos, read_rejected, read_removed, write_rejected
+from .infos import find, read_info, read_infos, read_name, read_rejected, read_removed, write_rejected
 from .locking import exclusive
 from .logbook import Logbook
 from .pruning import Pruning
@@ -52,7 +52,7 @@ class Store(Logbook, Outbox, Backups, Pruning):
     def id(self) -> str:
         """Name that the store was given when it was made, and that its backups bear."""
         with self._database.reading() as connection:
-            return _id(connection)
+            return read_name(connection)
 
     def __enter__(self) -> Self:
         return self
@@ -123,7 +123,7 @@ class Store(Logbook, Outbox, Backups, Pruning):
                 stored = Stored(number, True, *change)
                 if not snapshot.reconstructed:
                     write_rest_of_split(connection, chain, stored.id)
-                body_files.add_owner(self._bodies, _id(connection))
+                body_files.add_owner(self._bodies, read_name(connection))
             else:
                 stored = Stored(known, False, 0, 0)
             kept = stored.new or body_sha256 == read_info(connection, stored.id).body_sha256
@@ -233,10 +233,6 @@ class Store(Logbook, Outbox, Backups, Pruning):
             except StoreError as problem:
                 found.append(str(problem))
         return found
-
-
-def _id(connection: sa.Connection) -> str:
-    return str(connection.execute(sa.select(schema.identity.c.id)).scalar_one())
 
 
 def _chain(connection: sa.Connection, snapshot: Snapshot) -> int:
