@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,7 +21,7 @@ from .payload import DEFAULT_LIMITS, MAX_BODY_BYTES, FetchLimits, Pull
 DATABASES = ("postgresql", "postgres", "postgresql+psycopg", "sqlite")
 _SQLITE_MAGIC = b"SQLite format 3\0"
 _ENDINGS = (".json", ".json.gz", ".csv", ".csv.gz", ".zip")
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|(file):", re.IGNORECASE)
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://|(file):", re.IGNORECASE)
 
 
 def pull(
@@ -49,8 +50,7 @@ def pull(
     (``limits``). Raises a SourceError of a named kind (not reached or read, or refused whole); InputError if the
     source is none of the above.
     """
-    scheme = _SCHEME.match(source)
-    kind = (scheme[1] or scheme[2]).lower() if scheme else ""
+    kind = _kind(source)
     if kind in ("http", "https"):
         # Here, because the HTTP client takes a while to load and files do not need it.
         from .fetching import pull_website, user_agent
@@ -68,6 +68,11 @@ def pull(
     return pull_path(_path(source) if kind == "file" else source, domain, received_at, limits.max_bytes)
 
 
+def _kind(source: str) -> str:
+    scheme = _SCHEME.match(source)
+    return (scheme[1] or scheme[2]).lower() if scheme else ""
+
+
 def pull_path(
     path: str, domain: str, received_at: datetime, max_bytes: int = MAX_BODY_BYTES, *, tables: bool = False
 ) -> Pull:
@@ -82,8 +87,7 @@ def pull_path(
 
 def is_live(source: str) -> bool:
     """Return whether a source gives the present state, as a site or a server does, and not a past one, as a file."""
-    scheme = _SCHEME.match(source)
-    return bool(scheme and (scheme[1] or "").lower() in ("http", "https", *DATABASES))
+    return _kind(source) in ("http", "https", *DATABASES)
 
 
 def files_of(source: str) -> tuple[str, ...]:
@@ -121,13 +125,11 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _is_sqlite(path: str) -> bool:
-    try:
-        if not Path(path).is_file():
-            return False
-        with Path(path).open("rb") as file:
-            return file.read(len(_SQLITE_MAGIC)) == _SQLITE_MAGIC
-    except (OSError, ValueError):  # reported by the reader
-        return False
+    with suppress(OSError, ValueError):  # reported by the reader
+        if Path(path).is_file():
+            with Path(path).open("rb") as file:
+                return file.read(len(_SQLITE_MAGIC)) == _SQLITE_MAGIC
+    return False
 
 
 def _path(url: str) -> str:

@@ -10,14 +10,13 @@ import sqlalchemy.exc
 
 from ..base.errors import StoreError
 
-# By the beginning of SQLite's error name; the first that fits.
+_LOCKED = "is locked by another process: let it finish, or stop it, and run this again"
+# By the beginnings of SQLite's error name; the first that fits.
 _SQLITE = (
     ("SQLITE_FULL", "has no room left: free disk space and run it again"),
     ("SQLITE_READONLY", "cannot be written: make the file and its folder writable for this user"),
-    ("SQLITE_PERM", "may not be opened: give this user access to the file and its folder"),
-    ("SQLITE_AUTH", "may not be opened: give this user access to the file and its folder"),
-    ("SQLITE_BUSY", "is locked by another process: let it finish, or stop it, and run this again"),
-    ("SQLITE_LOCKED", "is locked by another process: let it finish, or stop it, and run this again"),
+    (("SQLITE_PERM", "SQLITE_AUTH"), "may not be opened: give this user access to the file and its folder"),
+    (("SQLITE_BUSY", "SQLITE_LOCKED"), _LOCKED),
     (
         "SQLITE_CORRUPT",
         "is damaged: move it away, then `brainalign store restore FILE`, or `store begin` and `fetch HOME/bodies`",
@@ -32,7 +31,7 @@ _POSTGRES = (
     ("53100", "has no room left: free disk space on its server and run it again"),
     ("53300", "takes no more connections: close some, or allow more"),
     ("25006", "cannot be written: it is read-only, a standby perhaps; name the primary server"),
-    ("55P03", "is locked by another process: let it finish, or stop it, and run this again"),
+    ("55P03", _LOCKED),
     ("40P01", "is locked by another process: run this again"),
     ("57014", "stopped the query: raise its time-out, or run it again"),
     ("XX001", "is damaged: restore a backup"),
@@ -57,9 +56,8 @@ def translated(store: str) -> Iterator[None]:
             raise own from cause
         raise StoreError(f"the store {store} {_sentence(cause)}") from cause
     except OverflowError as cause:
-        raise StoreError(
-            f"the store {store} cannot hold a number of this size ({cause}): look at the payload"
-        ) from cause
+        message = f"the store {store} cannot hold a number of this size ({cause}): look at the payload"
+        raise StoreError(message) from cause
 
 
 def is_busy(error: sqlite3.Error) -> bool:
@@ -72,9 +70,8 @@ def _sentence(cause: Exception) -> str:
     said = " ".join(str(original).split()) or type(original).__name__
     name = getattr(original, "sqlite_errorname", None)
     state = getattr(original, "sqlstate", None)
-    known, code = (_SQLITE, name) if name else (_POSTGRES, state)
-    for beginning, sentence in known:
-        if code and code.startswith(beginning):
+    for beginnings, sentence in _SQLITE if name else _POSTGRES:
+        if (name or state or "").startswith(beginnings):
             return f"{sentence} ({said})"
     if isinstance(cause, sqlalchemy.exc.OperationalError) and not name and not state:
         return f"{_UNREACHABLE} ({said})"
