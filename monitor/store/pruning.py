@@ -6,7 +6,7 @@ Ages are counted back from the newest moment that the boards themselves describe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,8 +17,8 @@ from . import schema
 from .bodies import Orphans, orphans
 from .database import Database
 from .database_errors import translated
-from .infos import read_name, read_removed
-from .schema import Moment, micros
+from .infos import read_infos, read_name, read_removed
+from .schema import Moment
 from .stored import Removed, SnapshotInfo
 
 
@@ -112,16 +112,11 @@ def delete_snapshots(connection: sa.Connection, which: Sequence[SnapshotInfo], a
     """
     if not which:
         return 0
-    s, c, gone = schema.snapshot, schema.chain, schema.removed_snapshot
-    ids = [info.id for info in which]
-    shared = [column.name for column in gone.columns if column.name in s.c]
-    of_chain = [column.name for column in gone.columns if column.name in c.c and column.name != "id"]
-    kept = sa.select(
-        *(s.c[name] for name in shared), *(c.c[name] for name in of_chain), sa.literal(micros(at)), sa.literal(pruned)
-    ).select_from(s.join(c))
-    names = [*shared, *of_chain, "removed_at", "pruned"]
-    for number in ids:  # one at a time, because PostgreSQL limits the length of a list
-        connection.execute(sa.insert(gone).from_select(names, kept.where(s.c.id == number)))
+    s = schema.snapshot
+    for number in (info.id for info in which):  # one at a time, because PostgreSQL limits the length of a list
+        for info in read_infos(connection, s.c.id == number):
+            gone = asdict(info) | {"removed_at": at, "pruned": pruned}
+            connection.execute(sa.insert(schema.removed_snapshot).values(gone))
         connection.execute(sa.delete(s).where(s.c.id == number))
     rows = 0
     last = sa.select(sa.func.max(s.c.seq)).where

@@ -29,6 +29,7 @@ from brainalign_plugin.files.snapshot_file import version_rows, versions_from
 from ..base.errors import StoreError
 from ..base.moments import AHEAD
 from . import schema
+from .database import record_of
 from .infos import read_info
 from .stored import SnapshotInfo
 
@@ -48,21 +49,19 @@ def write_changes(
     Returns the numbers of rows that begin to hold and that end.
     """
     keys, values = _columns(table)
-    open_rows = sa.select(*keys, *values).where(table.c.chain_id == chain, table.c.to_seq.is_(None))
-    before = {tuple(row[: len(keys)]): tuple(row[len(keys) :]) for row in connection.execute(open_rows)}
-    ended = [key for key, held in before.items() if now.get(key) != held]
-    begun = [(key, held) for key, held in now.items() if before.get(key) != held]
+    current = (table.c.chain_id == chain, table.c.to_seq.is_(None))
+    held = connection.execute(sa.select(*keys, *values).where(*current))
+    before = {tuple(row[: len(keys)]): tuple(row[len(keys) :]) for row in held}
+    ended = [key for key, value in before.items() if now.get(key) != value]
+    begun = [(*key, *value) for key, value in now.items() if before.get(key) != value]
     if ended:
-        which = sa.and_(*(column == sa.bindparam(f"key_{column.name}") for column in keys))
-        closing = sa.update(table).where(table.c.chain_id == chain, table.c.to_seq.is_(None), which).values(to_seq=seq)
         names = [f"key_{column.name}" for column in keys]
+        which = (column == sa.bindparam(name) for column, name in zip(keys, names, strict=True))
+        closing = sa.update(table).where(*current, *which).values(to_seq=seq)
         connection.execute(closing, [dict(zip(names, key, strict=True)) for key in ended])
     if begun:
-        names = [column.name for column in (*keys, *values)]
-        begins = {"chain_id": chain, "from_seq": seq}
-        connection.execute(
-            sa.insert(table), [{**begins, **dict(zip(names, key + held, strict=True))} for key, held in begun]
-        )
+        names = ["chain_id", "from_seq", *(column.name for column in (*keys, *values))]
+        connection.execute(sa.insert(table), [dict(zip(names, (chain, seq, *row), strict=True)) for row in begun])
     return len(begun), len(ended)
 
 
@@ -175,18 +174,12 @@ def _snapshot(info: SnapshotInfo, row: Any, chain: _Chain, names: Mapping[int, s
     # An end of NaN is none.
     holds = (chain.cells["from_seq"] <= row.seq) & ~(chain.cells["to_seq"] <= row.seq)
     cells = {name: column[holds] for name, column in chain.cells.items()}
-    return Snapshot(
-        domain=info.domain,
-        as_of_time=info.as_of_time,
-        source=info.source,
-        sha256=info.sha256,
-        models=tuple(
-            Model(number, models[number].name, models[number].submitted_at, rank)
-            for number, rank in zip(order["models"], order["ranks"], strict=True)
-        ),
+    ranks = zip(order["models"], order["ranks"], strict=True)
+    return record_of(
+        Snapshot,
+        info,
+        models=tuple(record_of(Model, models[number], id=number, published_rank=rank) for number, rank in ranks),
         tree=BenchmarkTree(nodes),
-        reconstructed=info.reconstructed,
-        simulated=info.simulated,
         **_cell_arrays(cells, order, [node.version for node in nodes]),
     )
 
@@ -247,15 +240,9 @@ def _entry(node: Benchmark, numbers: Mapping[str, int]) -> tuple[Any, ...]:
 
 
 def _node(entry: Any, names: Mapping[int, str]) -> Benchmark:
-    return Benchmark(
-        type_id=names[entry.benchmark_id],
-        parent=None if entry.parent_id is None else names[entry.parent_id],
-        is_leaf=entry.is_leaf,
-        is_engineering=entry.is_engineering,
-        label=entry.label,
-        display_domain=entry.display_domain,
-        versions=versions_from(json.loads(entry.versions)),
-    )
+    parent = None if entry.parent_id is None else names[entry.parent_id]
+    versions = versions_from(json.loads(entry.versions))
+    return record_of(Benchmark, entry, type_id=names[entry.benchmark_id], parent=parent, versions=versions)
 
 
 def _layout(snapshot: Snapshot, benchmarks: Sequence[int]) -> bytes:
