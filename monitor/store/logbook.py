@@ -1,4 +1,4 @@
-"""What a store notes besides snapshots: pulls, runs of jobs in the slots of their schedules, findings and alarms."""
+"""Notes of a store besides snapshots: pulls, runs of jobs in the slots of their schedules, findings and alarms."""
 
 from __future__ import annotations
 
