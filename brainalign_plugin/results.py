@@ -64,15 +64,17 @@ def documented(thing: Thing, see_also: str = "") -> Thing:
 
 
 class Documented:
-    """Class whose public methods, and those of its subclasses, have completed docstrings."""
+    """Class whose subclasses, with their public methods and charts, have completed docstrings."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        chart_of = cls.__name__.removesuffix("Plots")
-        for name, thing in vars(cls).items():
-            if inspect.isfunction(thing) and not name.startswith("_"):
-                documented(thing, "" if chart_of == cls.__name__ else f"{chart_of}Result.to_frame : Its numbers.")
         documented(cls)
+        for thing in filter(inspect.isfunction, vars(cls).values()):
+            if thing.__doc__:
+                documented(thing)
+        for name, chart in vars(vars(cls)["plot"].func).items() if "plot" in vars(cls) else ():
+            if inspect.isfunction(chart):
+                documented(chart, f"{cls.__name__}.{name if hasattr(cls, name) else 'to_frame'} : Its numbers.")
 
 
 class Result(Documented):
@@ -186,7 +188,7 @@ def table(records: Iterable[object], columns: str, text: str | None = None) -> p
 
 
 @dataclass(frozen=True)
-class Plots(Documented, Generic[Shown]):
+class Plots(Generic[Shown]):
     """Charts of a result."""
 
     result: Shown

@@ -64,10 +64,6 @@ class AgreementPlots(Plots["AgreementResult"]):
         BoardError
             If no pair has a correlation: the best by other papers need two papers and 3 models.
 
-        See Also
-        --------
-        AgreementResult.good_models : Its numbers.
-
         Examples
         --------
         >>> len(ba.agreement(ba.example()).plot.good_models().to_frame())

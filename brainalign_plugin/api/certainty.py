@@ -47,10 +47,6 @@ class CertaintyPlots(Plots["CertaintyResult"]):
     def tiers(self, top: int = 40) -> Chart:
         """Draw the best models with the intervals of their ranks, tiers in turn in two colours.
 
-        See Also
-        --------
-        CertaintyResult.tiers : Its numbers.
-
         Examples
         --------
         >>> len(ba.certainty(ba.example(), resamples=50).plot.tiers(5).to_frame())
@@ -75,10 +71,6 @@ class CertaintyPlots(Plots["CertaintyResult"]):
     def components(self) -> Chart:
         """Draw the components of the variance of a benchmark.
 
-        See Also
-        --------
-        CertaintyResult.components : Its numbers.
-
         Examples
         --------
         >>> len(ba.certainty(ba.example(), resamples=50).plot.components().to_frame())
@@ -89,10 +81,6 @@ class CertaintyPlots(Plots["CertaintyResult"]):
 
     def influence(self) -> Chart:
         """Draw the change of the mean correlation without each paper.
-
-        See Also
-        --------
-        CertaintyResult.influence : Its numbers.
 
         Examples
         --------
@@ -140,22 +128,21 @@ class CertaintyResult(Result):
         )
 
     def _frame(self) -> pd.DataFrame:
-        columns = ["tier", "model", "id", "score", "low", "high", "first"]
         official, found = self.found.schemes[OFFICIAL], self.found
         if isinstance(official, NotEstimable) or found.ranks is None:
-            return pd.DataFrame(columns=columns)
+            return pd.DataFrame(columns=["tier", "model", "id", "score", "low", "high", "first"])
         ids = [model for tier in found.tiers for model in tier]
         at = [found.board.ids.index(model) for model in ids]
-        values: list[Any] = [
-            [number for number, tier in enumerate(found.tiers, 1) for _ in tier],
-            [self.names[model] for model in ids],
-            ids,
-            official.scores[at],
-            found.ranks.low[at],
-            found.ranks.high[at],
-            [found.first[model] for model in ids],
-        ]
-        return pd.DataFrame(dict(zip(columns, values, strict=True)))
+        columns = {
+            "tier": [number for number, tier in enumerate(found.tiers, 1) for _ in tier],
+            "model": [self.names[model] for model in ids],
+            "id": ids,
+            "score": official.scores[at],
+            "low": found.ranks.low[at],
+            "high": found.ranks.high[at],
+            "first": [found.first[model] for model in ids],
+        }
+        return pd.DataFrame(columns)
 
     @property
     def tiers(self) -> Rows:

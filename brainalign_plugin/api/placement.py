@@ -35,10 +35,6 @@ class PlacementPlots(Plots["PlacementResult"]):
     def profile(self) -> Chart:
         """Draw the model's normal score on each benchmark: 0 is the middle of the board.
 
-        See Also
-        --------
-        PlacementResult.profile : Its numbers.
-
         Examples
         --------
         >>> len(ba.place("vgg19", ba.freeze(ba.example(), "base"), schemes=["HIER"]).plot.profile().to_frame())
