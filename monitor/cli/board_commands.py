@@ -11,7 +11,7 @@ import typer
 from brainalign_plugin.text import counted
 
 from . import print_schemes, printing
-from .options import AsJson, AsOf, Given, Home, Html, Known, Limits, Where, day_of, now, output_option, settings_from
+from .options import AsJson, AsOf, Given, Home, Html, Known, Limits, Where, day_of, now, option, settings_from
 from .printing import print_json, say, stage
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ Source = Annotated[
     str | None, typer.Argument(help="Address, file or folder (default: the configured source).", metavar="[URL|PATH]")
 ]
 Shrunken = Annotated[
-    bool,
-    typer.Option("--accept-shrunken", help="Store the board even if more than a third of it is missing or renamed."),
+    bool, option("Store the board even if more than a third of it is missing or renamed.", name="--accept-shrunken")
 ]
 
 
@@ -42,22 +41,17 @@ def fetch(source: Source = None, accept_shrunken: Shrunken = False, *, where: Wh
 
 Full = Annotated[
     bool,
-    typer.Option(
-        "--full",
-        help="Add agreement among the best models and validity of schemes; with --json drivers, dimensions, "
+    option(
+        "Add agreement among the best models and validity of schemes; with --json drivers, dimensions, "
         "clusters, new benchmarks, the panel, further papers and agreement testing too.",
+        name="--full",
     ),
 ]
 Metrics = Annotated[
     Path | None,
-    typer.Option(
-        "--with",
-        help="CSV file of external metrics to compare with: a column id or model, and one a metric.",
-        metavar="FILE",
+    option(
+        "CSV file of external metrics to compare with: a column id or model, and one a metric.", "FILE", name="--with"
     ),
-]
-Aliases = Annotated[
-    Path | None, typer.Option(help="CSV file of the names in that file: columns model and id.", metavar="FILE")
 ]
 
 
@@ -70,7 +64,7 @@ def analyze(
     as_json: AsJson = False,
     full: Full = False,
     metrics: Metrics = None,
-    aliases: Aliases = None,
+    aliases: Annotated[Path | None, option("CSV file of the names in that file: columns model and id.", "FILE")] = None,
 ) -> None:
     """Analyse one snapshot: agreement, spread, ranks."""
     from brainalign_plugin.certainty.bootstrap import family_bootstrap
@@ -123,7 +117,7 @@ def _unseen(board: Board, grouped: Families) -> None:
         print_schemes.validity(tried)
 
 
-Title = Annotated[str, typer.Option(help="Title of the page (default: the leaderboard, or the name of the table).")]
+Title = Annotated[str, option("Title of the page (default: the leaderboard, or the name of the table).")]
 
 
 def report(
@@ -161,7 +155,7 @@ def report(
         printing.report(output)
 
 
-SimulationSeed = Annotated[int, typer.Option(help="Seed of the simulation; the same seed gives the same board.", min=0)]
+SimulationSeed = Annotated[int, option("Seed of the simulation; the same seed gives the same board.", min=0)]
 
 
 def demo(output: Html = Path("brainalign-demo.html"), seed: SimulationSeed = 1, home: Home = None) -> None:
@@ -176,7 +170,7 @@ def demo(output: Html = Path("brainalign-demo.html"), seed: SimulationSeed = 1, 
 
 # Named as in the library.
 ChartName = Literal["heatmap", "good-models", "bump", "intervals", "tiers", "components", "influence"]
-ChartFile = Annotated[Path, output_option("File to write: .svg, .png, .pdf, .html or .json.")]
+ChartFile = Annotated[Path, option("File to write: .svg, .png, .pdf, .html or .json.", name="--output -o")]
 
 
 def plot(
@@ -221,13 +215,10 @@ def _chart(name: ChartName, snapshot: Snapshot) -> Chart:
 
 Sources = Annotated[
     list[str] | None,
-    typer.Option(
-        help="A TOML table, a saved page, a folder or 'installed', before those of the settings.", metavar="SOURCE"
-    ),
+    option("A TOML table, a saved page, a folder or 'installed', before those of the settings.", "SOURCE"),
 ]
 Save = Annotated[
-    Path | None,
-    typer.Option(help="Pull the leaderboard's page, write it to this file, and read it after these.", metavar="FILE"),
+    Path | None, option("Pull the leaderboard's page, write it to this file, and read it after these.", "FILE")
 ]
 
 

@@ -14,7 +14,7 @@ from brainalign_plugin.text import counted
 
 from ..base.files import fields_of
 from . import printing
-from .options import LOG_LINES, AsJson, Home, Limits, Where, command_group, now, opened, output_option, settings_from
+from .options import LOG_LINES, AsJson, Home, Limits, Where, command_group, now, opened, option, settings_from
 from .printing import print_json, say, stage
 
 if TYPE_CHECKING:
@@ -29,10 +29,7 @@ if TYPE_CHECKING:
 # Most messages of the outbox to print.
 _MOST = 1000
 
-Source = Annotated[
-    str | None,
-    typer.Option(help="Address, file or folder to read instead of the configured source.", metavar="URL|PATH"),
-]
+Source = Annotated[str | None, option("Address, file or folder to read instead of the configured source.", "URL|PATH")]
 
 
 def run(source: Source = None, *, where: Limits, as_json: AsJson = False) -> None:
@@ -109,7 +106,7 @@ def serve(*, where: Limits) -> None:
 
 
 SiteFolder = Annotated[
-    Path | None, output_option("Folder to publish in (default: site.folder of the settings).", "DIR")
+    Path | None, option("Folder to publish in (default: site.folder of the settings).", "DIR", name="--output -o")
 ]
 
 
@@ -140,9 +137,9 @@ def publish(output: SiteFolder = None, *, where: Limits) -> None:
 _QUEUED_BEFORE = "it was queued before for all who get it; each period has one"
 Digest = Annotated[
     Literal["weekly", "monthly"] | None,
-    typer.Option(help="First queue the digest of the last whole week or month, unless it was queued before."),
+    option("First queue the digest of the last whole week or month, unless it was queued before."),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the messages that would be sent; send nothing.")]
+DryRun = Annotated[bool, option("Print the messages that would be sent; send nothing.", name="--dry-run")]
 
 
 def deliver(digest: Digest = None, dry_run: DryRun = False, *, where: Where, as_json: AsJson = False) -> None:
@@ -282,11 +279,9 @@ def _rules(settings: Settings) -> tuple[Rule, ...]:
 
 mail_app = command_group("Preview and test mails.")
 MailKind = Annotated[Literal["weekly", "monthly", "alert"], typer.Argument(help="Kind of mail.")]
-MailFile = Annotated[Path, output_option("File to write: .eml, .html or .txt.", "FILE")]
+MailFile = Annotated[Path, option("File to write: .eml, .html or .txt.", "FILE", name="--output -o")]
 Address = Annotated[str, typer.Argument(help="Address of the recipient.", metavar="ADDRESS")]
-TestDigest = Annotated[
-    Literal["weekly", "monthly"] | None, typer.Option(help="Send this digest as it would be sent now instead.")
-]
+TestDigest = Annotated[Literal["weekly", "monthly"] | None, option("Send this digest as it would be sent now instead.")]
 
 
 @mail_app.command("preview")

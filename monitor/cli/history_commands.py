@@ -12,7 +12,7 @@ from brainalign_plugin.text import UNKNOWN, counted
 
 from ..base.files import fields_of
 from ..history.periods import Period
-from .options import AsJson, Given, Known, Limits, Where, day_of, day_option, now, opened, settings_from
+from .options import AsJson, Given, Known, Limits, Where, day_of, day_option, now, opened, option, settings_from
 from .printing import board_size, print_json, say, stage
 
 if TYPE_CHECKING:
@@ -24,22 +24,14 @@ if TYPE_CHECKING:
     from ..history.known_events import KnownEvent
     from ..history.series import Figure, History, Point
 
-FigureName = Annotated[
-    str | None, typer.Option("--figure", help="Only this headline figure (default: all).", metavar="NAME")
-]
-Every = Annotated[Period, typer.Option(help="Period; weeks begin on Monday.")]
+FigureName = Annotated[str | None, option("Only this headline figure (default: all).", "NAME", name="--figure")]
+Every = Annotated[Period, option("Period; weeks begin on Monday.")]
 First = Annotated[datetime | None, day_option("First day (default: the first score).", "--from")]
 Last = Annotated[datetime | None, day_option("Last day (default: that of the snapshot).", "--to")]
 Window = Annotated[
-    int,
-    typer.Option(
-        help="Length of the window with the same benchmarks or models, back from the newest board.",
-        min=1,
-        metavar="MONTHS",
-    ),
+    int, option("Length of the window with the same benchmarks or models, back from the newest board.", "MONTHS", min=1)
 ]
-Overlap = Annotated[int, typer.Option(help="Fewest models that two boards must share.", min=2, metavar="MODELS")]
-Top = Annotated[int, typer.Option(help="Number of models at the top.", min=1, metavar="MODELS")]
+Top = Annotated[int, option("Number of models at the top.", "MODELS", min=1)]
 
 
 def backfill(
@@ -91,7 +83,7 @@ def history(
 def drift(
     figure: FigureName = None,
     every: Every = Period.MONTH,
-    min_overlap: Overlap = 20,
+    min_overlap: Annotated[int, option("Fewest models that two boards must share.", "MODELS", min=2)] = 20,
     known: Known = None,
     *,
     where: Limits,
@@ -134,17 +126,13 @@ def _check_figure(name: str | None) -> None:
         raise typer.BadParameter(f"there is no figure {name!r}; known are {', '.join(FIGURES)}", param_hint="--figure")
 
 
-Moved = Annotated[int | None, typer.Option(help="Explain the rank of the model with this id instead.", metavar="ID")]
-ByScheme = Annotated[str | None, typer.Option(help="Scheme that ranks the model (default HIER).", metavar="NAME")]
-
-
 def diff(
     earlier: Given,
     later: Given,
     *,
     where: Limits,
-    model: Moved = None,
-    scheme: ByScheme = None,
+    model: Annotated[int | None, option("Explain the rank of the model with this id instead.", "ID")] = None,
+    scheme: Annotated[str | None, option("Scheme that ranks the model (default HIER).", "NAME")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the changes between two snapshots, and their causes.

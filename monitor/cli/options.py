@@ -34,36 +34,31 @@ def _utc(day: datetime | None) -> datetime | None:
     return None if day is None else day.replace(tzinfo=UTC)
 
 
+def option(text: str, metavar: str | None = None, *, name: str = "", **more: Any) -> Any:
+    """Return an option with its help, and the names that are in ``name``: if none is, that of its parameter."""
+    return typer.Option(*name.split(), help=text, metavar=metavar, **more)
+
+
 def day_option(text: str, *names: str) -> Any:
     """Return an option that is a day in UTC."""
     return typer.Option(*names, formats=["%Y-%m-%d"], help=text, metavar="DATE", callback=_utc)
 
 
-def output_option(text: str, metavar: str | None = None) -> Any:
-    """Return the option of the file or folder to write."""
-    return typer.Option("--output", "-o", help=text, metavar=metavar)
-
-
 # The environment is read with the other settings, so that an option before a command's name wins over it.
 Home = Annotated[
     Path | None,
-    typer.Option(
-        "--home", help="Folder of all state (or BRAINALIGN_HOME).", metavar="DIR", readable=False, callback=_home
-    ),
+    option("Folder of all state (or BRAINALIGN_HOME).", "DIR", name="--home", readable=False, callback=_home),
 ]
-Domain = Annotated[str | None, typer.Option(help="Leaderboard: vision or language (default vision).", metavar="NAME")]
+Domain = Annotated[str | None, option("Leaderboard: vision or language (default vision).", "NAME")]
 MaxMissing = Annotated[
-    float | None,
-    typer.Option(
-        help="Drop benchmarks with a larger share of missing scores (default 0.5).", min=0, max=1, metavar="SHARE"
-    ),
+    float | None, option("Drop benchmarks with a larger share of missing scores (default 0.5).", "SHARE", min=0, max=1)
 ]
 Choices = dict[str, Any]
 # Options by which the settings are read, in one parameter (`Commands`): those of all commands, and with the threshold.
 Where = Annotated[Choices, {"home": Home, "domain": Domain}]
 Limits = Annotated[Choices, {"home": Home, "domain": Domain, "max_missing": MaxMissing}]
-SchemeName = Annotated[str, typer.Option("--scheme", help="Name of a scheme, several with commas, or 'all'.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Scheme = Annotated[str, option("Name of a scheme, several with commas, or 'all'.", name="--scheme")]
+AsJson = Annotated[bool, option("Print JSON instead of text.", name="--json")]
 AsOf = Annotated[datetime | None, day_option("Reconstruct the board as it was before this day (UTC), YYYY-MM-DD.")]
 Known = Annotated[datetime | None, day_option("Use only snapshots seen before this day (UTC), YYYY-MM-DD.")]
 Given = Annotated[
@@ -82,17 +77,17 @@ Stored = Annotated[
 ]
 Reference = Annotated[
     str,
-    typer.Option(
-        help="A frozen reference, or the path of its file (default: the only one; without any, `place` takes the "
+    option(
+        "A frozen reference, or the path of its file (default: the only one; without any, `place` takes the "
         "newest snapshot).",
+        "NAME",
         envvar="BRAINALIGN_REFERENCE",
         show_envvar=True,
-        metavar="NAME",
     ),
 ]
-Html = Annotated[Path, output_option("HTML file to write.", "FILE")]
-Level = Annotated[float, typer.Option("--interval", min=0.5, max=0.999, help="Level of the intervals.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the draws; the same seed gives the same numbers.")]
+Html = Annotated[Path, option("HTML file to write.", "FILE", name="--output -o")]
+Level = Annotated[float, option("Level of the intervals.", name="--interval", min=0.5, max=0.999)]
+Seed = Annotated[int, option("Seed of the draws; the same seed gives the same numbers.", min=0)]
 
 
 # Log format of the options before a command's name: none, text or json. Kept until the command runs, because setting
@@ -212,11 +207,11 @@ def opened(wanted: str = "", *, to_write: bool = False, **options: Any) -> Itera
         yield settings, store
 
 
-def read_snapshot(settings: Settings, wanted: str, as_of: datetime | None, at: datetime) -> Snapshot:
+def snapshot_of(settings: Settings, wanted: str, as_of: datetime | None, at: datetime | None = None) -> Snapshot:
     """Read a snapshot, as it stood before a day if one is named; cells that are rejected are printed."""
     from ..operations.pull import find_snapshot
 
-    found = find_snapshot(settings, wanted, at)
+    found = find_snapshot(settings, wanted, at or now())
     say(*rejected_lines(found.rejected), err=True)
     return found.snapshot if as_of is None else found.snapshot.as_of(as_of.date())
 

@@ -12,7 +12,7 @@ import typer
 from brainalign_plugin.text import UNKNOWN, counted, first_few
 
 from ..base.errors import in_shell
-from .options import AsJson, Level, Reference, Seed, Where, named_schemes, now, settings_from
+from .options import AsJson, Level, Reference, Seed, Where, named_schemes, now, option, settings_from
 from .printing import figure, name, print_json, print_table, say, stage
 
 if TYPE_CHECKING:
@@ -25,24 +25,16 @@ if TYPE_CHECKING:
     from ..config.settings import Settings
 
 Scores = Annotated[Path, typer.Argument(help="Scores file, CSV or JSON: benchmark, score, error.", metavar="SCORES")]
-Schemes = Annotated[
-    str, typer.Option("--scheme", help="Schemes with commas, or 'all' (default: five).", metavar="NAMES")
-]
-Beside = Annotated[
-    str, typer.Option(help="Compare the scores cell by cell with a model of the board.", metavar="MODEL")
-]
+Schemes = Annotated[str, option("Schemes with commas, or 'all' (default: five).", "NAMES", name="--scheme")]
 LeaveOut = Annotated[
     list[str] | None,
-    typer.Option(
-        help="Models of the reference to leave out, such as earlier entries: ids or names with commas, or "
+    option(
+        "Models of the reference to leave out, such as earlier entries: ids or names with commas, or "
         "name:NAME for all of that name.",
-        metavar="MODELS",
+        "MODELS",
     ),
 ]
-Share = Annotated[
-    float, typer.Option(min=0, max=1, help="Smallest share of benchmarks that must have a score.", metavar="SHARE")
-]
-Draws = Annotated[int, typer.Option(min=0, help="Draws for the intervals; 0 for none.")]
+Share = Annotated[float, option("Smallest share of benchmarks that must have a score.", "SHARE", min=0, max=1)]
 SHOWN = 5
 TOP = 10
 _KINDS = {
@@ -55,11 +47,11 @@ def place(
     scores: Scores,
     reference: Reference = "",
     scheme: Schemes = "",
-    beside: Beside = "",
+    beside: Annotated[str, option("Compare the scores cell by cell with a model of the board.", "MODEL")] = "",
     leave_out: LeaveOut = None,
     min_constituents: Share = 0.0,
     interval: Level = 0.95,
-    resamples: Draws = 1000,
+    resamples: Annotated[int, option("Draws for the intervals; 0 for none.", min=0)] = 1000,
     seed: Seed = 0,
     *,
     where: Where,

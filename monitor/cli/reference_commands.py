@@ -9,19 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..base.files import fields_of
-from .options import (
-    AsJson,
-    AsOf,
-    Given,
-    Home,
-    Reference,
-    Where,
-    command_group,
-    now,
-    output_option,
-    read_snapshot,
-    settings_from,
-)
+from .options import AsJson, AsOf, Given, Home, Reference, Where, command_group, now, option, settings_from, snapshot_of
 from .printing import figure, print_facts, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -32,17 +20,16 @@ if TYPE_CHECKING:
 
 reference_app = command_group("Freeze and show reference boards, the norms of REF schemes.")
 
-Replace = Annotated[bool, typer.Option("--replace", help="Replace an existing reference of this name.")]
+Replace = Annotated[bool, option("Replace an existing reference of this name.", name="--replace")]
 Wanted = Annotated[str, typer.Argument(metavar="NAME", help="A frozen reference, or the path of its file.")]
 
 
-ReferenceFile = Annotated[Path, output_option("Reference file to write (.reference.json.gz).")]
-NewName = Annotated[str, typer.Argument(help="Name to freeze it under: letters, digits, '_' and '-'.")]
+ReferenceFile = Annotated[Path, option("Reference file to write (.reference.json.gz).", name="--output -o")]
 
 
 @reference_app.command("freeze")
 def freeze_reference(
-    name: NewName,
+    name: Annotated[str, typer.Argument(help="Name to freeze it under: letters, digits, '_' and '-'.")],
     snapshot: Given = "latest",
     as_of: AsOf = None,
     replace: Replace = False,
@@ -58,7 +45,7 @@ def freeze_reference(
     # Check the name first, because reading takes longer.
     path = reference_path(settings.references, name)
     frozen_at = now()
-    frozen = freeze(read_snapshot(settings, snapshot, as_of, frozen_at), name, frozen_at)
+    frozen = freeze(snapshot_of(settings, snapshot, as_of, frozen_at), name, frozen_at)
     write_reference(path, frozen, replace_existing=replace)
     if as_json:
         print_json(_summary(frozen) | {"path": str(path)})
@@ -156,20 +143,19 @@ def _remarks(reference: ReferenceBoard) -> list[str]:
     return [f"{note}: {', '.join(leaves)}" for note, leaves in notes.items() if leaves]
 
 
-Check = Annotated[bool, typer.Option("--check", help="Only check the link; exit code 8 if it is missing.")]
+Check = Annotated[bool, option("Only check the link; exit code 8 if it is missing.", name="--check")]
 
 
 Submission = Annotated[
-    Path | None,
-    typer.Option(help="Write a plugin that can be submitted to Brain-Score into a new folder.", metavar="DIR"),
+    Path | None, option("Write a plugin that can be submitted to Brain-Score into a new folder.", "DIR")
 ]
 Repository = Annotated[
     str,
-    typer.Option(
-        help="Of a submission: address of brainalign's repository or wheel, for its requirements.",
+    option(
+        "Of a submission: address of brainalign's repository or wheel, for its requirements.",
+        "URL",
         envvar="BRAINALIGN_REPOSITORY",
         show_envvar=True,
-        metavar="URL",
     ),
 ]
 

@@ -7,22 +7,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
-
 from . import print_schemes
-from .options import (
-    AsJson,
-    AsOf,
-    Given,
-    Level,
-    Limits,
-    SchemeName,
-    Seed,
-    named_schemes,
-    now,
-    read_snapshot,
-    settings_from,
-)
+from .options import AsJson, AsOf, Given, Level, Limits, Scheme, Seed, named_schemes, option, settings_from, snapshot_of
 from .printing import print_json, progress, stage
 
 if TYPE_CHECKING:
@@ -34,53 +20,45 @@ if TYPE_CHECKING:
 
 
 Board = Annotated[
-    Literal["cleaned", "full"], typer.Option(help="The cleaned board, or all models with each scheme's rule for gaps.")
+    Literal["cleaned", "full"], option("The cleaned board, or all models with each scheme's rule for gaps.")
 ]
 Missing = Annotated[
     Literal["zero", "attempted", "skip", "worst", "mean"] | None,
-    typer.Option(help="Rule for FAILED and NEVER instead of each scheme's own."),
+    option("Rule for FAILED and NEVER instead of each scheme's own."),
 ]
-Draws = Annotated[int, typer.Option(min=0, help="Draws of true scores for the intervals; 0 for no intervals.")]
-SlowIntervals = Annotated[
-    bool, typer.Option(help="Leave papers out also under schemes that take long (BT, PL, FACTOR1, KEMENY).")
-]
+SlowIntervals = Annotated[bool, option("Leave papers out also under schemes that take long (BT, PL, FACTOR1, KEMENY).")]
 Versus = Annotated[
     list[str] | None,
-    typer.Option(
-        help="Two models, by id or name: probability that the first is truly above the second. Repeatable.",
-        metavar="A,B",
-    ),
+    option("Two models, by id or name: probability that the first is truly above the second. Repeatable.", "A,B"),
 ]
 ReferenceName = Annotated[
-    str | None, typer.Option("--reference", help="Frozen reference of the REF schemes (default: the given snapshot).")
+    str | None, option("Frozen reference of the REF schemes (default: the given snapshot).", name="--reference")
 ]
-Jobs = Annotated[int, typer.Option(min=1, help="Number of processes; the results do not depend on it.")]
+Jobs = Annotated[int, option("Number of processes; the results do not depend on it.", min=1)]
 Backend = Annotated[
-    Literal["local", "dask"], typer.Option(help="Backend of boards without a paper: this machine or a Dask cluster.")
+    Literal["local", "dask"], option("Backend of boards without a paper: this machine or a Dask cluster.")
 ]
-Scheduler = Annotated[str | None, typer.Option(help="Address of the Dask scheduler, such as tcp://host:8786.")]
-AsCsv = Annotated[bool, typer.Option("--csv", help="Print one line a model and scheme as CSV.")]
 
 
 def rank(
     snapshot: Given,
-    scheme: SchemeName = "all",
+    scheme: Scheme = "all",
     board: Board = "cleaned",
     missing: Missing = None,
     interval: Level = 0.95,
-    resamples: Draws = 1000,
+    resamples: Annotated[int, option("Draws of true scores for the intervals; 0 for no intervals.", min=0)] = 1000,
     thorough: SlowIntervals = False,
     versus: Versus = None,
     seed: Seed = 0,
     reference: ReferenceName = None,
     jobs: Jobs = 1,
     backend: Backend = "local",
-    dask_scheduler: Scheduler = None,
+    dask_scheduler: Annotated[str | None, option("Address of the Dask scheduler, such as tcp://host:8786.")] = None,
     as_of: AsOf = None,
     *,
     where: Limits,
     as_json: AsJson = False,
-    as_csv: AsCsv = False,
+    as_csv: Annotated[bool, option("Print one line a model and scheme as CSV.", name="--csv")] = False,
 ) -> None:
     """Rank the models under aggregation schemes, with intervals."""
     from brainalign_plugin.certainty.rank import Resampling, rank_schemes, ranking_json
@@ -107,17 +85,13 @@ def rank(
         print_schemes.ranking(compared, frozen, found, comparison)
 
 
-FamilyDraws = Annotated[
-    int | None, typer.Option(min=1, help="Draws of families of models (default: 1000, above 600 models 200).")
-]
-Norms = Annotated[
-    str | None, typer.Option("--reference", help="Frozen reference; without one 'all' omits REF schemes.")
-]
+FamilyDraws = Annotated[int | None, option("Draws of families of models (default: 1000, above 600 models 200).", min=1)]
+Norms = Annotated[str | None, option("Frozen reference; without one 'all' omits REF schemes.", name="--reference")]
 
 
 def validity(
     snapshot: Given,
-    scheme: SchemeName = "all",
+    scheme: Scheme = "all",
     resamples: FamilyDraws = None,
     seed: Seed = 0,
     reference: Norms = None,
@@ -147,15 +121,12 @@ def validity(
         print_schemes.validity(found)
 
 
-Thorough = Annotated[bool, typer.Option(help="Measure slow properties too.")]
-
-
 def audit(
     snapshot: Given,
-    scheme: SchemeName = "all",
+    scheme: Scheme = "all",
     board: Board = "cleaned",
     reference: ReferenceName = None,
-    thorough: Thorough = False,
+    thorough: Annotated[bool, option("Measure slow properties too.")] = False,
     jobs: Jobs = 1,
     as_of: AsOf = None,
     *,
@@ -192,7 +163,7 @@ def _prepared(
     from brainalign_plugin.files.reference_file import find_reference
     from brainalign_plugin.ranking.boards import compared_board
 
-    given = read_snapshot(settings, wanted, as_of, now())
+    given = snapshot_of(settings, wanted, as_of)
     compared = compared_board(given, board, settings.max_missing)
     frozen = given_board(given) if reference is None else find_reference(settings.references, reference)
     return given, compared, frozen

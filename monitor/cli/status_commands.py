@@ -12,7 +12,7 @@ import typer
 from brainalign_plugin.text import counted, printable
 
 from ..base.files import fields_of, write_atomically
-from .options import AsJson, Home, Limits, Where, command_group, now, opened, settings_from
+from .options import AsJson, Home, Limits, Where, command_group, now, opened, option, settings_from
 from .printing import moments_of, print_json, say, stage
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..operations.status import Standing
     from ..store.stored import PullRecord
 
-Check = Annotated[bool, typer.Option("--check", help="Exit code 8 if a check fails: for health checks.")]
+Check = Annotated[bool, option("Exit code 8 if a check fails: for health checks.", name="--check")]
 
 
 def status(check: Check = False, *, where: Where, as_json: AsJson = False) -> None:

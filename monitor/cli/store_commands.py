@@ -13,7 +13,7 @@ import typer
 from brainalign_plugin.text import counted
 
 from . import printing
-from .options import AsJson, Home, Known, Stored, Where, command_group, now, opened, output_option, settings_from
+from .options import AsJson, Home, Known, Stored, Where, command_group, now, opened, option, settings_from
 from .printing import print_json, print_table, say, stage
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def check(home: Home = None, as_json: AsJson = False) -> None:
         raise typer.Exit(_EXIT_DAMAGED)
 
 
-Public = Annotated[bool, typer.Option("--public", help="Leave out pending messages, so that the file can be shared.")]
+Public = Annotated[bool, option("Leave out pending messages, so that the file can be shared.", name="--public")]
 
 
 @store_app.command("backup")
@@ -112,23 +112,16 @@ def begin(home: Home = None) -> None:
         say(f"left in place: {counted(kept, 'body', 'bodies')}; `brainalign fetch {settings.bodies}` reads them in")
 
 
-KeepDays = Annotated[int, typer.Option(help="Keep all snapshots of so many days.", min=0, metavar="DAYS")]
 WeeklyDays = Annotated[
-    int,
-    typer.Option(
-        help="Of older snapshots keep the last of each week for so many days, then of each month.",
-        min=0,
-        metavar="DAYS",
-    ),
+    int, option("Of older snapshots keep the last of each week for so many days, then of each month.", "DAYS", min=0)
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be deleted; delete nothing.")]
 
 
 @store_app.command("prune")
 def prune(
-    keep_days: KeepDays = 90,
+    keep_days: Annotated[int, option("Keep all snapshots of so many days.", "DAYS", min=0)] = 90,
     weekly_days: WeeklyDays = 730,
-    dry_run: DryRun = False,
+    dry_run: Annotated[bool, option("Print what would be deleted; delete nothing.", name="--dry-run")] = False,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
@@ -247,7 +240,7 @@ def show_snapshot(snapshot: Stored = "latest", *, where: Where, as_json: AsJson 
     say(*printing.rejected_lines(rejected, None))
 
 
-SnapshotFile = Annotated[Path, output_option("Snapshot file to write (.snapshot.json.gz).", "FILE")]
+SnapshotFile = Annotated[Path, option("Snapshot file to write (.snapshot.json.gz).", "FILE", name="--output -o")]
 
 
 @snapshots_app.command("export")
@@ -263,7 +256,7 @@ def export_snapshot(snapshot: Stored, output: SnapshotFile, *, where: Where) -> 
     say(f"snapshot: {output}")
 
 
-DryRemoval = Annotated[bool, typer.Option("--dry-run", help="Print what depends on it; remove nothing.")]
+DryRemoval = Annotated[bool, option("Print what depends on it; remove nothing.", name="--dry-run")]
 
 
 @snapshots_app.command("remove")
