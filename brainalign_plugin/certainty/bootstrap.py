@@ -87,11 +87,6 @@ def labels_among(labels: IntArray, rows: IntArray | list[int]) -> IntArray:
     return np.unique(labels[rows], return_inverse=True)[1].reshape(-1)
 
 
-def sure_enough(labels: IntArray) -> bool:
-    """Return whether there are families enough for an interval."""
-    return sure_families(labels) is not None
-
-
 def fewer(resamples: int, models: int) -> int:
     """Return how many resamples are drawn: at most 200 above 600 models, where each takes longer and says more."""
     return min(resamples, 200) if models > 600 else resamples

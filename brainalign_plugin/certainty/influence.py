@@ -11,7 +11,7 @@ import numpy as np
 from ..agreement.correlation import spearman_matrix
 from ..arrays import FloatArray, IntArray, known
 from ..data.board import Board
-from ..ranking.boards import aggregated, aggregated_or_none, ranks_of_all
+from ..ranking.boards import aggregated, aggregated_or_none, ranks_of_all, without
 from ..schemes import Scheme, get_scheme
 from .figures import OFFICIAL, behaviour_decides, benchmarks_conflict, headline
 
@@ -86,7 +86,7 @@ class _Whole:
 
     def _without(self, kind: Kind, name: str, columns: Iterable[int]) -> tuple[LeftOut, IntArray]:
         rows = range(len(self.board.models))
-        rest = self.board.take(columns=np.setdiff1d(range(len(self.board.leaves)), list(columns)).tolist())
+        rest = without(self.board, columns)
         if not rest.leaves:
             return self._left_out(kind, name, dict.fromkeys(self.figures), rows, None)
         return self._left_out(kind, name, headline(rest).first(), rows, aggregated_or_none(self.scheme, rest))

@@ -10,11 +10,10 @@ import numpy as np
 
 from ..arrays import FloatArray, IntArray
 from ..data.board import Board
-from ..data.tree import paper
 from ..errors import BoardError, ConvergenceError, InputError
 from ..files.reference import Reference
 from ..parallel import each
-from ..ranking.boards import ComparedBoard, aggregated_or_none, ranks_of_all
+from ..ranking.boards import ComparedBoard, aggregated_or_none, ranks_of_all, without
 from ..ranking.compare import SchemeComparison, comparison_json
 from ..schemes import Convention, Ranking, Scheme, get_scheme, rank_models, scheme_names
 from ..schemes.base import Optimum
@@ -92,19 +91,17 @@ def rank_uncertainty(
 def _over_papers(
     scheme: Scheme, board: Board, convention: Convention | None, reason: str, jobs: int
 ) -> RankUncertainty:
-    papers = np.array([paper(leaf) for leaf in board.leaves])
-    names = list(dict.fromkeys(papers.tolist()))
+    papers = list(board.papers.values())
 
-    def ranks(name: str | None) -> IntArray | None:
-        rest = board if name is None else board.take(columns=np.flatnonzero(papers != name).tolist())
-        scores = aggregated_or_none(scheme, rest, convention)
+    def ranks(left_out: Sequence[int]) -> IntArray | None:
+        scores = aggregated_or_none(scheme, without(board, left_out), convention)
         return None if scores is None else ranks_of_all(scores)
 
-    found = list(each(ranks, [None, *names] if len(names) > 1 else [None], jobs))
+    found = list(each(ranks, [[], *papers] if len(papers) > 1 else [[]], jobs))
     usable = [one for one in found if one is not None]
     if found[0] is None or len(usable) < 2:
         raise BoardError(
-            f"{scheme.name} has no interval of ranks: {reason}, and of {counted(len(names), 'paper')} "
+            f"{scheme.name} has no interval of ranks: {reason}, and of {counted(len(papers), 'paper')} "
             "none can be left out"
         )
     low, high, failed = np.min(usable, axis=0), np.max(usable, axis=0), len(found) - len(usable)

@@ -1,8 +1,4 @@
-"""Predictive validity: how well each scheme ranks models on a paper that it has not seen.
-
-Asks data for the answer to the closing question of Ahlert, Klein, Wichmann, Geirhos (2024), arXiv 2407.07530: which
-method is most appropriate?
-"""
+"""Predictive validity: how well each scheme ranks models on a paper that it has not seen."""
 
 from __future__ import annotations
 
@@ -14,23 +10,21 @@ from typing import Any
 import numpy as np
 
 from ..agreement.correlation import spearman_matrix
-from ..arrays import FloatArray, IntArray
+from ..arrays import FloatArray, IntArray, known
 from ..data.board import Board
 from ..data.cleaning import complete_board
 from ..data.official import CellState
 from ..data.snapshot import Snapshot
 from ..errors import BoardError, InputError
-from ..ranking.boards import aggregated_or_none
+from ..ranking.boards import aggregated_or_none, without
 from ..scales import ranks_from_bottom
 from ..schemes import Scheme, get_scheme, scheme_names
-from .bootstrap import RESAMPLES, Interval, draw_counts, effective_families, interval, sure_enough
+from .bootstrap import RESAMPLES, Interval, draw_counts, fewer, interval, sure_families
 from .families import Families, families
 from .figures import known_mean, weighted_ranks
 
 # A scheme is aggregated once a paper: for more models than these, what takes longest is made only if it is asked for.
 _SEARCHED_MODELS, _JOINT_MODELS = 120, 600
-# Resamples above so many models, where each takes longer and says more.
-_FEWER, _FROM_MODELS = 200, 600
 # Fewest models on which a benchmark that arrived is compared.
 MIN_MODELS = 20
 # Numbers held at once by one block of resamples.
@@ -43,12 +37,8 @@ class SchemeValidity:
 
     scheme: str
     mean: float | None  # Of `papers`; None where no paper has a correlation
-    # Spearman's rho of the scheme, fitted without the paper, with the models' mean rank on the paper's leaves;
-    # None where the scheme cannot be used without it.
-    papers: dict[str, float | None]
-    # Of the mean, over families of models; the schemes as they were fitted on all models. None with fewer than 8
-    # families.
-    interval: Interval | None
+    papers: dict[str, float | None]  # Spearman's rho by paper; None where the scheme cannot be used without it
+    interval: Interval | None  # Of the mean, over families of models; the schemes as they were fitted on all models
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +51,7 @@ class Validity:
     families: int
     resamples: int
     seed: int
-    _labels: IntArray = field(repr=False)
+    _clusters: float | None  # Effective number of families; None if too few
     _resampled: dict[str, FloatArray] = field(repr=False)
 
     def difference(self, one: str, other: str) -> Interval | None:
@@ -70,12 +60,10 @@ class Validity:
             if name not in self.schemes:
                 raise InputError(f"the scheme {name!r} was not compared; known are {', '.join(self.schemes)}")
         first, second = self.schemes[one], self.schemes[other]
-        if first.mean is None or second.mean is None or _missing(first) != _missing(second):
+        alike = all((rho is None) == (second.papers[paper] is None) for paper, rho in first.papers.items())
+        if first.mean is None or second.mean is None or not alike:
             return None
-        if not sure_enough(self._labels):
-            return None
-        gap = self._resampled[one] - self._resampled[other]
-        return interval(first.mean - second.mean, gap, effective_families(self._labels))
+        return interval(first.mean - second.mean, self._resampled[one] - self._resampled[other], self._clusters)
 
 
 def validity(
@@ -106,7 +94,6 @@ def validity(
     columns = board.papers
     targets = np.column_stack([ranks_from_bottom(board.scores[:, own]).mean(axis=1) for own in columns.values()])
     n = len(board.models)
-    times = resamples if resamples is not None else (_FEWER if n > _FROM_MODELS else RESAMPLES)
     usable = {
         name: scheme
         for name, scheme in _bound(schemes, reference).items()
@@ -114,26 +101,18 @@ def validity(
     }
     scores = _without_each_paper(usable, board)
     used = families(board) if grouped is None else grouped
-    counts = draw_counts(used.labels, times, seed)
-    found, resampled = {}, {}
-    for name, drawn in _resampled(targets, scores, counts).items():
+    clusters, times = sure_families(used.labels), fewer(RESAMPLES, n) if resamples is None else resamples
+    resampled = _resampled(targets, scores, draw_counts(used.labels, times, seed))
+    found = []
+    for name, drawn in resampled.items():
         rho = [_spearman(scores[name][:, k], targets[:, k]) for k in range(len(columns))]
-        known = [value for value in rho if value is not None]
-        mean = float(np.mean(known)) if known else None
-        resampled[name] = drawn
-        sure = interval(mean, drawn, effective_families(used.labels)) if sure_enough(used.labels) else None
-        found[name] = SchemeValidity(name, mean, dict(zip(columns, rho, strict=True)), sure)
-    best_first = sorted(found.values(), key=lambda one: -np.inf if one.mean is None else one.mean, reverse=True)
-    return Validity(
-        tuple(columns),
-        {one.scheme: one for one in best_first},
-        len(board.models),
-        used.count,
-        times,
-        seed,
-        used.labels,
-        resampled,
-    )
+        answers = [value for value in rho if value is not None]
+        mean = float(np.mean(answers)) if answers else None
+        by_paper = dict(zip(columns, rho, strict=True))
+        found.append(SchemeValidity(name, mean, by_paper, interval(mean, drawn, clusters)))
+    found.sort(key=lambda one: -np.inf if one.mean is None else one.mean, reverse=True)
+    best_first = {one.scheme: one for one in found}
+    return Validity(tuple(columns), best_first, n, used.count, times, seed, clusters, resampled)
 
 
 def _bound(schemes: Iterable[str] | None = None, reference: Any = None) -> dict[str, Scheme]:
@@ -157,7 +136,7 @@ def _without_each_paper(schemes: Mapping[str, Scheme], board: Board) -> dict[str
     """Return each scheme's scores without each paper, shape (n, papers); NaN where they cannot be had."""
     found = {name: np.full((len(board.models), len(board.papers)), np.nan) for name in schemes}
     for k, own in enumerate(board.papers.values()):
-        rest = board.take(columns=np.setdiff1d(np.arange(len(board.leaves)), own).tolist())
+        rest = without(board, own)
         if not rest.leaves:
             continue
         for name, scheme in schemes.items():
@@ -168,10 +147,7 @@ def _without_each_paper(schemes: Mapping[str, Scheme], board: Board) -> dict[str
 
 
 def _spearman(scores: FloatArray, target: FloatArray) -> float | None:
-    if np.isnan(scores).any():
-        return None
-    rho = spearman_matrix(np.column_stack([scores, target]))[0, 1]
-    return None if np.isnan(rho) else float(rho)
+    return None if np.isnan(scores).any() else known(spearman_matrix(np.column_stack([scores, target]))[0, 1])
 
 
 def _resampled(targets: FloatArray, scores: Mapping[str, FloatArray], counts: IntArray) -> dict[str, FloatArray]:
@@ -195,10 +171,6 @@ def _correlations(ranks: FloatArray, aims: FloatArray, counts: IntArray) -> Floa
     squares = (weighted * ranks).sum(axis=2, dtype=np.float64) * (aims * times * aims).sum(axis=2, dtype=np.float64)
     varies = squares > 0
     return known_mean(np.where(varies, products / np.sqrt(np.where(varies, squares, 1.0)), np.nan))
-
-
-def _missing(one: SchemeValidity) -> set[str]:
-    return {name for name, rho in one.papers.items() if rho is None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +218,7 @@ def arrivals(snapshot: Snapshot, leaves: tuple[str, ...]) -> dict[date, list[str
     for leaf in leaves:
         column = snapshot.tree.index[leaf]
         times = snapshot.scored_at[snapshot.states[:, column] == CellState.SCORED, column]
-        known = times[~np.isnat(times)]
-        if len(known):
-            first.setdefault(known.min().astype("datetime64[D]").item(), []).append(leaf)
-    days = sorted(first)
-    return {day: first[day] for day in days[1:]}
+        dated = times[~np.isnat(times)]
+        if len(dated):
+            first.setdefault(dated.min().astype("datetime64[D]").item(), []).append(leaf)
+    return dict(sorted(first.items())[1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -76,6 +77,11 @@ def compared_board(snapshot: Snapshot, kind: BoardKind = "cleaned", max_missing:
         )
     kept = set(board.ids)
     return ComparedBoard(kind, board, tuple(model for model in snapshot.models if model.id not in kept))
+
+
+def without(board: Board, columns: Iterable[int]) -> Board:
+    """Return a board without some of its leaves, by position."""
+    return board.take(columns=np.setdiff1d(range(len(board.leaves)), list(columns)).tolist())
 
 
 def resolved_board(scheme: Scheme, board: Board, convention: Convention | None = None) -> Board:
