@@ -26,8 +26,8 @@ from .sources import Source, check_work, scheme_list, snapshot_of
 PROPERTIES = {"iia": ("removal",), "scale": ("affine", "monotone")} | {
     name: (name,) for name in ("clone", "pareto", "monotonicity", "hierarchy", "influence")
 }
-_FIELDS = [field for fields in PROPERTIES.values() for field in fields if field != "influence"]
-_COLUMNS = {"removal": "iia"}
+# Columns of the table of an audit that are not named like the property.
+_COLUMNS: dict[str, tuple[str, ...]] = {"scale": ("affine", "monotone"), "influence": ()}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -250,11 +250,10 @@ class AuditResult(Result):
         return self.schemes[name]
 
     def _frame(self) -> pd.DataFrame:
-        fields = {field for name in self.properties for field in PROPERTIES[name]}
-        columns = [_COLUMNS.get(name, name) for name in _FIELDS if name in fields]
+        asked = [name for name in PROPERTIES if name in self.properties]
+        columns = [column for name in asked for column in _COLUMNS.get(name, (name,))]
         rows = [
-            {name: measured_row(one.one)[name] for name in columns}
-            | {"violated": ", ".join(one.one.violated), "problem": one.one.problem}
+            measured_row(one.one) | {"violated": ", ".join(one.one.violated), "problem": one.one.problem}
             for one in self
         ]
         index = pd.Index(self._asked, name="scheme")
