@@ -13,15 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainalign_monitor.sources.payload import parse_payload
-from brainalign_plugin.audit.monotonicity import monotonicity
-from brainalign_plugin.audit.orders import order_changes
 from brainalign_plugin.audit.perturb import Case, halved, squared
-from brainalign_plugin.audit.stability import (
+from brainalign_plugin.audit.properties import (
     audit_removal,
     clone_rate,
+    monotonicity,
+    order_changes,
     pareto_violations,
     respects_hierarchy,
-    scale_rate,
+    scale_shares,
 )
 from brainalign_plugin.errors import BoardError, ConvergenceError
 from brainalign_plugin.files.reference import given_board
@@ -134,8 +134,8 @@ def test_a_copied_benchmark_changes_no_order(board, data):
 
 HOLDS = {
     "iia": lambda case: audit_removal(case).rate == 0,
-    "affine": lambda case: all(scale_rate(case, function) == 0 for function in (halved, AFFINE[1])),
-    "monotone": lambda case: scale_rate(case, squared) == 0,
+    "affine": lambda case: all(scale_shares(case, function).mean() == 0 for function in (halved, AFFINE[1])),
+    "monotone": lambda case: scale_shares(case, squared).mean() == 0,
     "clone": lambda case: clone_rate(case) == 0,
     "monotonicity": lambda case: monotonicity(case).violations == 0,
     "pareto": lambda case: pareto_violations(case) == 0,

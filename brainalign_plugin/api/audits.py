@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..audit.audit import SchemeAudit, audit_case, audit_json, audit_schemes, measures
 from ..audit.perturb import Case, halved, squared
-from ..audit.stability import scale_shares
+from ..audit.properties import scale_shares
 from ..errors import InputError
 from ..files.reference import Reference, given_board
 from ..plot.chart import Chart

@@ -16,17 +16,19 @@ from ..ranking.boards import ComparedBoard, resolved_board
 from ..scales import competition_ranks
 from ..schemes import CONVENTIONS, Claims, Convention, Ranking, Scheme, get_scheme, rank_models, scheme_names
 from ..schemes.base import Optimum
-from .monotonicity import SAMPLE, Monotonicity, monotonicity
 from .perturb import Case, halved, has_closed_form, squared
-from .stability import (
+from .properties import (
+    SAMPLE,
     BenchmarkInfluence,
+    Monotonicity,
     RemovalAudit,
     audit_removal,
     benchmark_influence,
     clone_rate,
+    monotonicity,
     pareto_violations,
     respects_hierarchy,
-    scale_rate,
+    scale_shares,
 )
 
 # Complete cases only: the models without a missing cell.
@@ -151,8 +153,8 @@ def measures(case: Case, jobs: int = 1, exact: bool = False) -> dict[str, Callab
     sample = None if exact or _every_cell(case.scheme, case.board) else SAMPLE
     return {
         "removal": lambda: audit_removal(case, jobs),
-        "affine": lambda: scale_rate(case, halved),
-        "monotone": lambda: scale_rate(case, squared),
+        "affine": lambda: float(scale_shares(case, halved).mean()),
+        "monotone": lambda: float(scale_shares(case, squared).mean()),
         "clone": lambda: clone_rate(case, jobs),
         "pareto": lambda: pareto_violations(case),
         "monotonicity": lambda: monotonicity(case, jobs, sample),

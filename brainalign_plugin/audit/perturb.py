@@ -16,7 +16,7 @@ from ..arrays import BoolArray, FloatArray, IntArray
 from ..data.board import Board
 from ..parallel import each
 from ..ranking.boards import aggregated, ranks_of_all, resolved_board
-from ..scales import ranks_from_bottom, rounded
+from ..scales import ranks_from_bottom
 from ..schemes import Convention, Scheme
 from ..schemes.combining import scores_under
 from ..schemes.missing import LOCAL_RULES, filled
@@ -116,26 +116,13 @@ def rescaled_each(case: Case, rescale: Rescale) -> FloatArray:
     return np.array(rows)
 
 
-def cloned_each(case: Case, jobs: int = 1) -> FloatArray:
-    """Return the scores after adding a copy of one leaf as its sibling, for each of the ``m`` leaves, shape (m, n)."""
-    scheme = case.scheme
-    if scheme.wins is not None and scheme.order_only:
-        wins, values = pairwise_wins(case.scaled), rounded(case.resolved.scores)
-        rows = each(lambda column: scheme.of_wins(wins + (column[:, None] > column))[0], values.T, jobs)
-        return np.where(np.isnan(case.scaled).all(axis=1), np.nan, list(rows))
-    return cloned(case, [[leaf] for leaf in case.board.leaves], jobs)
-
-
 def cloned(case: Case, copied: Sequence[Sequence[str]], jobs: int = 1) -> FloatArray:
     """Return the scores after adding copies of the leaves of a set as siblings, shape (number of sets, n)."""
-    board, scheme = case.board, case.scheme
-    if not copied:
-        return np.empty((0, len(board.models)))
-    if scheme.unfitted:
-        again = [[1.0 + (leaf in leaves) for leaf in board.leaves] for leaves in copied]
-        combination = scheme.fitted_combination(case.scaled, case.resolved)
-        return scores_under(combination, case.scaled, np.array(again))
-    return np.array(list(each(lambda leaves: _cloned(case, leaves), copied, jobs)))
+    if case.scheme.unfitted and copied:
+        times = np.array([[1.0 + (leaf in leaves) for leaf in case.board.leaves] for leaves in copied])
+        return scores_under(case.scheme.fitted_combination(case.scaled, case.resolved), case.scaled, times)
+    scores = list(each(lambda leaves: _cloned(case, leaves), copied, jobs))
+    return np.array(scores).reshape(len(copied), len(case.board.models))
 
 
 def _cloned(case: Case, leaves: Sequence[str]) -> FloatArray:
@@ -168,8 +155,9 @@ def scores_without_each(case: Case, jobs: int = 1) -> FloatArray:
     if board.complete and closed is not None and scheme.linear and scheme.unfitted:
         combination = scheme.linear_combination(case.scaled, board)
         return closed(board.scores, combination.cell_weights(np.zeros((1, len(board.leaves))))[0])
-    if scheme.wins is not None and scheme.order_only and others_stay:
-        return _of_wins_without_each(case, jobs)
+    if scheme.without_each is not None and scheme.order_only and others_stay:
+        scores = scheme.without_each(pairwise_wins(case.scaled))
+        return np.where(np.isnan(case.scaled).all(axis=1), np.nan, scores)
     scores = np.array(list(each(lambda k: _without(case, k), range(n), jobs))).reshape(n, n)
     np.fill_diagonal(scores, 0.0)
     return scores
@@ -187,23 +175,4 @@ def _without(case: Case, k: int) -> FloatArray:
     scores = np.zeros(len(case.board.models))
     if len(others):
         scores[others] = aggregated(case.scheme, case.board.take(rows=others.tolist()), case.rule)
-    return scores
-
-
-def _of_wins_without_each(case: Case, jobs: int) -> FloatArray:
-    """Score without each model by the wins among the others, which its removal does not change."""
-    scheme, n = case.scheme, len(case.board.models)
-    wins = pairwise_wins(case.scaled)
-    if scheme.without_each is not None:
-        scores = scheme.without_each(wins)
-    else:
-        scores = np.array(list(each(lambda k: _wins_without(scheme, wins, k), range(n), jobs))).reshape(n, n)
-    return np.where(np.isnan(case.scaled).all(axis=1), np.nan, scores)
-
-
-def _wins_without(scheme: Scheme, wins: IntArray, k: int) -> FloatArray:
-    others = np.delete(np.arange(len(wins)), k)
-    scores = np.zeros(len(wins))
-    if len(others):
-        scores[others] = scheme.of_wins(wins[np.ix_(others, others)])[0]
     return scores

@@ -9,7 +9,7 @@ import numpy as np
 from brainalign_plugin.agreement.correlation import pairwise_correlation
 from brainalign_plugin.agreement.dimensionality import PERCENTILE, SEED, shuffled_eigenvalues
 from brainalign_plugin.audit.perturb import Case, has_closed_form
-from brainalign_plugin.audit.stability import audit_removal
+from brainalign_plugin.audit.properties import audit_removal
 from brainalign_plugin.certainty.rank import rank_uncertainty
 from brainalign_plugin.data.board import Board
 from brainalign_plugin.scales import z_scores

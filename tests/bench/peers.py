@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from brainalign_plugin.audit.orders import order_changes
+from brainalign_plugin.audit.properties import order_changes
 from brainalign_plugin.data.board import Board
 from brainalign_plugin.schemes import get_scheme
 

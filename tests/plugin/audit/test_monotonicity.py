@@ -10,8 +10,8 @@ from scipy import stats
 
 from brainalign_monitor.cli import print_schemes
 from brainalign_plugin.audit import audit
-from brainalign_plugin.audit.monotonicity import Monotonicity, monotonicity
 from brainalign_plugin.audit.perturb import Case
+from brainalign_plugin.audit.properties import Monotonicity, monotonicity
 from brainalign_plugin.errors import BoardError, ConvergenceError
 from brainalign_plugin.ranking.boards import ComparedBoard, aggregated, ranks_of_all
 from brainalign_plugin.schemes import get_scheme

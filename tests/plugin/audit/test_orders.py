@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_plugin.audit.orders import order_changes, sign_change_share
+from brainalign_plugin.audit.properties import order_changes, sign_change_share
 
 # Gaps around the 1e-9 within which scores tie, large numbers, and scores that do not exist.
 TINY = [k * 1e-10 for k in (0, 1, 4, 5, 6, 9, 10, 11, 15, 20)]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from brainalign_plugin.audit.perturb import Case, cloned, cloned_each, halved, rescaled_each, squared
+from brainalign_plugin.audit.perturb import Case, cloned, halved, rescaled_each, squared
 from brainalign_plugin.errors import BoardError, ConvergenceError
 from brainalign_plugin.files.reference import given_board
 from brainalign_plugin.ranking.boards import compared_board
@@ -30,6 +30,10 @@ RESCALES = {
 
 def assert_same(found, expected, which):
     np.testing.assert_allclose(found, expected, rtol=1e-13, atol=2e-10, err_msg=str(which))
+
+
+def each_cloned(case, jobs=1):
+    return cloned(case, [[leaf] for leaf in case.board.leaves], jobs)
 
 
 ONE_LEAF = board_of([[0.0], [0.1]], tree_of({"average_vision": {"A2020-pls": None}}))
@@ -59,7 +63,7 @@ def test_copied_leaves(board, choice):
             expected = [cloned_scores(case, [leaf]) for leaf in board.leaves]
         except (BoardError, ConvergenceError):
             continue
-        assert_same(cloned_each(case), expected, (name, case.rule))
+        assert_same(each_cloned(case), expected, (name, case.rule))
 
 
 @settings(max_examples=10)
@@ -84,7 +88,7 @@ def test_the_real_board(name, real_snapshots):
     for rescale in (halved, squared):
         expected = [rescaled_scores(case, leaf, rescale) for leaf in leaves]
         assert_same(rescaled_each(case, rescale)[rows], expected, name)
-    assert_same(cloned_each(case)[rows], [cloned_scores(case, [leaf]) for leaf in leaves], name)
+    assert_same(each_cloned(case)[rows], [cloned_scores(case, [leaf]) for leaf in leaves], name)
 
 
 def scheme_of(function, weights="flat"):
@@ -111,7 +115,7 @@ def test_a_scale_with_gaps_of_its_own(weights):
             expected = [rescaled_scores(case, leaf, rescale) for leaf in BOARD.leaves]
             np.testing.assert_allclose(rescaled_each(case, rescale), expected, atol=1e-12)
         expected = [cloned_scores(case, [leaf]) for leaf in BOARD.leaves]
-        np.testing.assert_allclose(cloned_each(case), expected, atol=1e-12)
+        np.testing.assert_allclose(each_cloned(case), expected, atol=1e-12)
 
 
 def test_a_scheme_that_scores_boards_as_a_whole_is_measured_by_its_own_code():
@@ -120,7 +124,7 @@ def test_a_scheme_that_scores_boards_as_a_whole_is_measured_by_its_own_code():
     expected = [rescaled_scores(case, leaf, halved) for leaf in BOARD.leaves]
     assert rescaled_each(case, halved).tolist() == np.array(expected).tolist()
     expected = [cloned_scores(case, [leaf]) for leaf in BOARD.leaves]
-    assert cloned_each(case, jobs=2).tolist() == np.array(expected).tolist()
+    assert each_cloned(case, jobs=2).tolist() == np.array(expected).tolist()
 
 
 def test_norms_are_rescaled_with_their_leaf(real_snapshots):

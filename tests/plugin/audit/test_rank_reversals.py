@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_plugin.audit.orders import order_changes
 from brainalign_plugin.audit.perturb import Case, has_closed_form, scores_without_each
-from brainalign_plugin.audit.stability import audit_removal
+from brainalign_plugin.audit.properties import audit_removal, order_changes
 from brainalign_plugin.errors import BoardError, ConvergenceError, SchemeError
 from brainalign_plugin.files.reference import given_board
 from brainalign_plugin.ranking.boards import compared_board

@@ -10,15 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_plugin.audit.monotonicity import monotonicity, raised
 from brainalign_plugin.audit.perturb import Case, halved, squared
-from brainalign_plugin.audit.stability import (
+from brainalign_plugin.audit.properties import (
     audit_removal,
     benchmark_influence,
     clone_rate,
+    monotonicity,
     pareto_violations,
+    raised,
     respects_hierarchy,
-    scale_rate,
+    scale_shares,
 )
 from brainalign_plugin.data.board import Board
 from brainalign_plugin.data.tree import BenchmarkTree
@@ -189,7 +190,7 @@ def test_what_another_scale_or_a_copy_changes(board, choice):
             ]
         except (BoardError, ConvergenceError):
             continue
-        found = [scale_rate(case, halved), scale_rate(case, squared), clone_rate(case)]
+        found = [scale_shares(case, halved).mean(), scale_shares(case, squared).mean(), clone_rate(case)]
         np.testing.assert_allclose(found, expected, rtol=1e-12, err_msg=f"{case.scheme.name} {case.rule}")
 
 
@@ -248,8 +249,8 @@ def test_a_rule_that_looks_at_others_is_applied_after_the_rescaling():
     board = board_of_matrix([[0.9, 0.0], [0.1, 0.0], [np.nan, 0.0], [0.6, 0.0]], TWO)
     case = Case(get_scheme("FLAT"), board, "mean")
     # 1.6/3 = 0.533 is below 0.6; (0.81 + 0.01 + 0.36)/3 = 0.393 is above 0.36.
-    assert scale_rate(case, squared) == pytest.approx(1 / 6 / 2)
-    assert scale_rate(case, halved) == pytest.approx(naive_rescaled(case, board, lambda x: x / 2))
+    assert scale_shares(case, squared).mean() == pytest.approx(1 / 6 / 2)
+    assert scale_shares(case, halved).mean() == pytest.approx(naive_rescaled(case, board, lambda x: x / 2))
 
 
 def test_a_family_is_no_proof_of_seeing_the_order_only():
@@ -264,7 +265,7 @@ def test_a_family_is_no_proof_of_seeing_the_order_only():
         combine=lambda scaled, _: (scaled**3).mean(axis=1),
     )
     board = board_of([[0.9, 0.1], [0.5, 0.8]], TWO)
-    assert scale_rate(Case(liar, board), halved) == 0.5
+    assert scale_shares(Case(liar, board), halved).mean() == 0.5
 
 
 def test_a_copy_has_a_name_of_its_own():
