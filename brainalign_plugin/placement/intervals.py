@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Literal
@@ -47,17 +47,12 @@ class Uncertainty:
 def placement_interval(
     scheme: Scheme, board: Board, fitted: Fitted, scaled: FloatArray, sampling: tuple[int, int, float]
 ) -> Uncertainty | None:
-    """Return the interval of a placement on a board, complete but for universe scores.
+    """Return the interval of a placement on a board, complete but for universe scores; None with a single benchmark.
 
-    None with 0 draws, and with a single benchmark.
+    `scheme`: bound to its reference, if it needs one. `scaled`: shape (m,); the model's cells on the fitted scales; NaN
+    where missing. `sampling`: draws of true scores, 0 for no interval; their seed; the level.
 
-    `scheme`: bound to its reference, if it needs one. `fitted`: the scheme on the board. `scaled`: shape (m,); the
-    model's cells on the fitted scales; NaN where missing. `sampling`: draws of true scores, their seed, and the level.
-
-    References
-    ----------
-    Goldstein, Spiegelhalter (1996), J. R. Stat. Soc. A 159, 385-443; the jackknife: Efron, Tibshirani (1993), chapter
-    11.
+    Goldstein, Spiegelhalter (1996), J. R. Stat. Soc. A 159, 385-443; jackknife: Efron, Tibshirani (1993), chapter 11.
     """
     if not sampling[0] or len(board.leaves) < 2:
         return None
@@ -78,12 +73,7 @@ def placement_interval(
 
 
 def share_and_rank(own: FloatArray, population: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return share and rank of one model among a population in each resample.
-
-    Shape (size,).
-
-    `own`: shape (size,). `population`: shape (size, n).
-    """
+    """Return share and rank of one model (size,) among a population (size, n) in each resample; shapes (size,)."""
     mine = np.nan_to_num(rounded(own), nan=-np.inf)[:, None]
     theirs = np.nan_to_num(rounded(population), nan=-np.inf)
     below, equal = (theirs < mine).sum(axis=1), (theirs == mine).sum(axis=1)
@@ -93,35 +83,32 @@ def share_and_rank(own: FloatArray, population: FloatArray) -> tuple[FloatArray,
 
 def _posterior(means: FloatArray, sd: FloatArray, draws: int, seed: int, level: float) -> Uncertainty:
     """Draw true scores of the board's models and, last, of the model that is placed."""
-    random, models = np.random.default_rng(seed), len(means) - 1
-    parts = []
-    for start in range(0, draws, step := max(1, _CELLS // len(means))):
-        size = min(step, draws - start)
-        others = means[:-1] + sd[:-1] * random.standard_normal((size, models))
-        parts.append(share_and_rank(means[-1] + sd[-1] * random.standard_normal(size), others))
+
+    def draw(random: np.random.Generator, size: int) -> tuple[FloatArray, FloatArray]:
+        others = means[:-1] + sd[:-1] * random.standard_normal((size, len(means) - 1))
+        return share_and_rank(means[-1] + sd[-1] * random.standard_normal(size), others)
+
     reach = NormalDist().inv_cdf((1 + level) / 2) * float(sd[-1])
     ends = (float(means[-1]) - reach, float(means[-1]) + reach)
-    return replace(_percentiles("posterior", parts, draws, seed, level), scores=ends)
+    return replace(_percentiles("posterior", draw, len(means), draws, seed, level), scores=ends)
 
 
 def _percentiles(
     kind: Literal["posterior", "benchmarks"],
-    parts: Sequence[tuple[FloatArray, FloatArray]],
+    draw: Callable[[np.random.Generator, int], tuple[FloatArray, FloatArray]],
+    cells: int,
     draws: int,
     seed: int,
     level: float,
 ) -> Uncertainty:
+    """Return the percentile interval over draws of shares and ranks, each of so many cells, in batches."""
+    random, step = np.random.default_rng(seed), max(1, _CELLS // cells)
+    parts = [draw(random, min(step, draws - start)) for start in range(0, draws, step)]
     shares, ranks = (np.sort(np.concatenate(one)) for one in zip(*parts, strict=True))
     low, high = percentile_ends(draws, level)
-    return Uncertainty(
-        kind,
-        draws,
-        seed,
-        level,
-        float(shares.std(ddof=1)) if draws > 1 else 0.0,
-        (float(shares[low]), float(shares[high])),
-        (int(ranks[low]), int(ranks[high])),
-    )
+    error = float(shares.std(ddof=1)) if draws > 1 else 0.0
+    interval = (float(shares[low]), float(shares[high])), (int(ranks[low]), int(ranks[high]))
+    return Uncertainty(kind, draws, seed, level, error, *interval)
 
 
 def _over_papers(board: Board, fitted: Fitted, scaled: FloatArray) -> Uncertainty | None:
@@ -136,25 +123,18 @@ def _over_papers(board: Board, fitted: Fitted, scaled: FloatArray) -> Uncertaint
     shares, ranks = share_and_rank(own[usable], scores_under(fitted.combination, fitted.scaled, counts[usable]))
     # From the boards without one paper only.
     error = math.sqrt((left_out - 1) * float(shares[1:].var()))
-    return Uncertainty(
-        "papers",
-        left_out,
-        None,
-        None,
-        error,
-        (float(shares.min()), float(shares.max())),
-        (int(ranks.min()), int(ranks.max())),
-    )
+    ends = (float(shares.min()), float(shares.max())), (int(ranks.min()), int(ranks.max()))
+    return Uncertainty("papers", left_out, None, None, error, *ends)
 
 
 def _over_benchmarks(
     board: Board, fitted: Fitted, scaled: FloatArray, draws: int, seed: int, level: float
 ) -> Uncertainty:
-    random, leaves = np.random.default_rng(seed), len(board.leaves)
-    parts = []
-    for start in range(0, draws, step := max(1, _CELLS // (leaves * len(board.models)))):
-        size = min(step, draws - start)
+    leaves = len(board.leaves)
+
+    def draw(random: np.random.Generator, size: int) -> tuple[FloatArray, FloatArray]:
         counts = random.multinomial(leaves, np.full(leaves, 1 / leaves), size).astype(float)
         own = fitted.combination.scores(np.broadcast_to(scaled, counts.shape), counts)
-        parts.append(share_and_rank(own, scores_under(fitted.combination, fitted.scaled, counts)))
-    return _percentiles("benchmarks", parts, draws, seed, level)
+        return share_and_rank(own, scores_under(fitted.combination, fitted.scaled, counts))
+
+    return _percentiles("benchmarks", draw, leaves * len(board.models), draws, seed, level)

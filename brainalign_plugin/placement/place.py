@@ -2,11 +2,8 @@
 
 The board is restricted to the benchmarks on which the model has a score, and to the models that have a score on all of
 them, so that no rule for missing scores counts; a universe score takes all models, because it needs no complete board.
-A scheme is fitted on that board and then scores the model's own cells: a score that equals a model's of the board is
-scaled as that one, so that a copy has the statistic of its original.
-
-Schemes that compare models in pairs or fit all of them together (Condorcet schemes, Kemeny-Young, Bradley-Terry,
-Plackett-Luce) cannot place a model, because an additional one changes the scores of the others.
+A scheme is fitted on that board and then scores the model's own cells. Schemes that compare models in pairs or fit all
+of them together cannot place a model, because an additional one changes the scores of the others.
 """
 
 from __future__ import annotations
@@ -36,7 +33,7 @@ from .result import MissingScore, Placement, SchemePlace
 # The first five that can be used are the default.
 PREFERRED = ("HIER", "FLAT", "ZMEAN", "RANK", "REF_NORMAL", "WIN_RATE", "PC1")
 DEFAULT_SCHEMES = 5
-# Names of benchmarks that are compared with those of the board, because that takes long.
+# Names of benchmarks that are compared with those of the board; more would take long.
 _LOOKED_UP = 50
 # Rules that count a missing score as a low one: on all benchmarks such a rank is one of coverage.
 _COVERAGE = ("zero", "attempted", "worst")
@@ -52,11 +49,7 @@ def placeable_schemes() -> tuple[str, ...]:
 
 
 def constituents(reference: Reference) -> tuple[str, ...]:
-    """Return the benchmarks that models are placed by.
-
-    They are those that the cleaning keeps, also of a board that was not cleaned when it was frozen: half of the models
-    have a score, and at least 30 if any benchmark has so many.
-    """
+    """Return the benchmarks that models are placed by: those that the cleaning keeps."""
     return kept_leaves(reference.board)
 
 
@@ -71,40 +64,10 @@ def place(
     seed: int = 0,
     level: float = LEVEL,
 ) -> Placement:
-    """Place one model on a reference board, like for like.
+    """Place one model on a reference board by its cells; for the parameters and errors see `brainalign_plugin.place`.
 
-    Parameters
-    ----------
-    reference : Reference
-    scores : mapping of str to Cell
-        The model's cell on each benchmark; absent ones count as never run.
-    schemes : sequence of str or Scheme
-        Five if empty; ``("all",)`` for all that can place a model. Of these, schemes whose rule counts a missing score
-        as a low one are left out while a benchmark is missing; named ones are not.
-    leave_out : collection of int
-        Ids of models of the reference that are not compared with, such as earlier entries of the same model.
-    min_constituents : float
-        Smallest share of the reference's benchmarks that must have a score, in [0, 1]; one of them at least.
-    resamples : int
-        Draws of true scores for the interval; 0 for none.
-    seed : int
-    level : float
-        Of the intervals, in (0, 1).
-
-    Returns
-    -------
-    Placement
-
-    Raises
-    ------
-    CandidateError
-        If too few benchmarks have a score.
-    SchemeError
-        If a scheme is unknown, or cannot place one model.
-    ReferenceBoardError
-        If there is no model to leave out, or fewer than two models have the benchmarks.
-    InputError
-        If a parameter is out of range.
+    `schemes`: of ``("all",)`` and the default, those whose rule counts a missing score as a low one are left out while
+    a benchmark is missing. `level`: of the intervals, in (0, 1).
     """
     _check_parameters(min_constituents, resamples, level)
     known = constituents(reference)
@@ -112,7 +75,8 @@ def place(
     own = {leaf: cells.get(leaf, Cell(math.nan, state=CellState.NEVER)) for leaf in known}
     scored = [leaf for leaf in known if own[leaf].state == CellState.SCORED]
     missing = [leaf for leaf in known if leaf not in scored]
-    unused = unused_names([name for name in cells if name not in own], missing, _all_leaves(reference))
+    leaves = (*reference.board.leaves, *reference.left_out)
+    unused = unused_names([name for name in cells if name not in own], missing, leaves)
     if not scored or len(scored) < min_constituents * len(known):
         raise CandidateError(_too_few(reference, own, unused, other_versions, min_constituents))
     out = tuple(leave_out)
@@ -124,25 +88,20 @@ def place(
     guesses = {leaf: np.percentile(reference.norms[leaf].values, (*PERCENTILES, 50)).tolist() for leaf in missing}
     placed, narrowed = [], []
     for scheme in used:
+        bound = scheme.bind(reference)
         try:
-            among = every if is_universe(scheme) else board
-            one = _placed(scheme.bind(reference), among, own, (resamples, seed, level))
-            bounds, narrows = _open(scheme.bind(reference), whole, own, guesses)
+            one = _placed(bound, every if is_universe(scheme) else board, own, (resamples, seed, level))
+            bounds, narrows = _open(bound, whole, own, guesses)
         except (BoardError, CandidateError, ConvergenceError) as error:
             placed.append(SchemePlace(scheme.name, str(error)))
             continue
         placed.append(replace(one, bounds=bounds))
         narrowed += [narrows] if bounds is not None else []
     profile = profile_of(reference, {leaf: own[leaf] for leaf in scored})
-    found = [
-        MissingScore(
-            leaf,
-            own[leaf].state,
-            (guesses[leaf][0], guesses[leaf][1]),
-            float(np.median([narrows[leaf] for narrows in narrowed])) if narrowed else math.nan,
-        )
-        for leaf in missing
-    ]
+    found = []
+    for leaf, (low, high, _) in guesses.items():
+        share = float(np.median([narrows[leaf] for narrows in narrowed])) if narrowed else math.nan
+        found.append(MissingScore(leaf, own[leaf].state, (low, high), share))
     return Placement(
         reference,
         out,
@@ -301,15 +260,10 @@ def _open(
     return (int(ranks[0]), int(ranks[1])), dict(zip(guesses, narrower.tolist(), strict=True))
 
 
-def _all_leaves(reference: Reference) -> tuple[str, ...]:
-    return (*reference.board.leaves, *reference.left_out)
-
-
 def unused_names(names: Iterable[str], missing: Sequence[str], leaves: Sequence[str]) -> dict[str, str]:
     """Explain for each name of a benchmark why a board does not place by it; empty if there is no reason.
 
-    `missing`: benchmarks that may have been meant. Case and a version at the end (``_v2``) do not count, and names are
-    compared for the first 50 only, because it takes long. `leaves`: all benchmarks of the board.
+    `missing`: benchmarks that may have been meant. `leaves`: all benchmarks of the board.
     """
     by_lower = {name.lower(): name for name in missing}
     found: dict[str, str] = {}

@@ -88,12 +88,7 @@ def neighbours_of(
 
 
 def beside(mine: Mapping[str, Cell], theirs: Mapping[str, Cell]) -> tuple[CellPair, ...]:
-    """Compare the cells of two models, the largest difference first.
-
-    A pair for each benchmark that either has; without a score on one side it is last.
-
-    `mine, theirs`: for example a scores file, and a model of a board.
-    """
+    """Pair the cells of two models on each benchmark that either has, the largest difference first."""
     found = []
     for name in dict.fromkeys((*mine, *theirs)):
         one, other = mine.get(name, _NEVER), theirs.get(name, _NEVER)

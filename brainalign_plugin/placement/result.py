@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import fields as fields_of
 from typing import Any
@@ -107,20 +107,17 @@ class Placement:
     @property
     def above_all(self) -> tuple[str, ...]:
         """Benchmarks with a score above the reference's highest: a normal score or rank there rises no further."""
-        return self._outside(lambda score, values: score > values[-1])
+        return tuple(name for name, score, values in self._compared() if score > values[-1])
 
     @property
     def below_all(self) -> tuple[str, ...]:
         """Benchmarks with a score below the reference's lowest: a normal score or rank there falls no further."""
-        return self._outside(lambda score, values: score < values[0])
+        return tuple(name for name, score, values in self._compared() if score < values[0])
 
-    def _outside(self, beyond: Callable[[float, FloatArray], bool]) -> tuple[str, ...]:
-        norms = self.reference.norms
-        return tuple(
-            one.benchmark
-            for one in self.benchmarks
-            if beyond(float(rounded(np.array(one.score))), rounded(norms[one.benchmark].values))
-        )
+    def _compared(self) -> Iterator[tuple[str, float, FloatArray]]:
+        for one in self.benchmarks:
+            values = self.reference.norms[one.benchmark].values
+            yield one.benchmark, float(rounded(np.array(one.score))), rounded(values)
 
 
 def placement_json(placed: Placement) -> dict[str, Any]:

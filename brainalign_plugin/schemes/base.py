@@ -1,16 +1,16 @@
 """Schemes: the scale of each benchmark, the combination of scaled cells, and the claims about the result.
 
-A scheme is fitted on a board and then scores rows: those of the board, or of a model that is not on it. Fitting fixes
-the scale of each benchmark and the weights; a score is then a function of a model's own cells. Schemes that compare
-all models (votes, Kemeny-Young, choice models) cannot be fitted: they score a board as a whole.
+A scheme is fitted on a board and then scores rows: those of the board, or of a model that is not on it. Schemes that
+compare all models (votes, Kemeny-Young, choice models) cannot be fitted: they score a board as a whole.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Literal, SupportsIndex, get_args
 
 import numpy as np
@@ -160,52 +160,46 @@ class Scheme:
     def __post_init__(self) -> None:
         if not self.name or not self.name.replace("_", "").isalnum():
             raise SchemeError(f"a scheme is named {self.name!r}; use letters, digits and underscores")
+        for problem in chain(self._wrong_fields(), self._wrong_functions()):
+            raise SchemeError(f"scheme {self.name} {problem}")
+
+    def _wrong_fields(self) -> Iterator[str]:
         for field, known in (("family", get_args(Family)), ("effort", get_args(Effort))):
             if getattr(self, field) not in known:
-                raise SchemeError(
-                    f"scheme {self.name} has the {field} {getattr(self, field)!r}; known are {', '.join(known)}"
-                )
+                yield f"has the {field} {getattr(self, field)!r}; known are {', '.join(known)}"
         for field, kind in (("scale", Scale), ("claims", Claims)):
             if not isinstance(getattr(self, field), kind):
-                raise SchemeError(
-                    f"scheme {self.name} has the {field} {getattr(self, field)!r}; it must be a {kind.__name__}"
-                )
+                yield f"has the {field} {getattr(self, field)!r}; it must be a {kind.__name__}"
         for field in ("combination", "source"):
             if not getattr(self, field).strip():
-                raise SchemeError(f"scheme {self.name} has no {field}; say it in words")
-        unknown = [c for c in self.conventions if c not in CONVENTIONS]
-        if unknown or not self.conventions:
-            raise SchemeError(
-                f"scheme {self.name} has the conventions for missing cells {self.conventions!r}; known are "
-                f"{', '.join(CONVENTIONS)}, and at least one is needed"
+                yield f"has no {field}; say it in words"
+        if not self.conventions or set(self.conventions) - set(CONVENTIONS):
+            yield (
+                f"has the conventions for missing cells {self.conventions!r}; known are {', '.join(CONVENTIONS)}, and "
+                "at least one is needed"
             )
-        self._check_functions()
 
-    def _check_functions(self) -> None:
+    def _wrong_functions(self) -> Iterator[str]:
         ways = {field: getattr(self, field) for field in ("weights", "rows", "wins", "combine")}
         given = [field for field, way in ways.items() if way is not None]
         if len(given) != 1:
-            raise SchemeError(f"scheme {self.name} has {len(given)} of {', '.join(ways)}; it needs exactly one")
+            yield f"has {len(given)} of {', '.join(ways)}; it needs exactly one"
         way = ways[given[0]]
-        if isinstance(way, str):
-            if given[0] != "weights" or way not in NAMED:
-                raise SchemeError(
-                    f"scheme {self.name} has the {given[0]} {way!r}; known weights are {', '.join(NAMED)}, or give a "
-                    "function"
-                )
-        else:
-            _check_call(self.name, given[0], way, 1 if given[0] == "wins" else 2)
-        _check_call(self.name, "scale", self.scale.fit, 1)
-        fitted = self.scale.fit(np.array([[0.25], [0.5], [0.75]]))
+        if not isinstance(way, str):
+            yield from _wrong_call(given[0], way, 1 if given[0] == "wins" else 2)
+        elif given[0] != "weights" or way not in NAMED:
+            yield f"has the {given[0]} {way!r}; known weights are {', '.join(NAMED)}, or give a function"
+        yield from _wrong_call("scale", self.scale.fit, 1)
+        fitted: object = self.scale.fit(np.array([[0.25], [0.5], [0.75]]))
         if not callable(fitted):
-            raise SchemeError(
-                f"scheme {self.name} has a scale whose fit returns {type(fitted).__name__}; it must return a "
-                "function that scales rows, see `Scale` and `Scale.fixed`"
+            yield (
+                f"has a scale whose fit returns {type(fitted).__name__}; it must return a function that scales rows, "
+                "see `Scale` and `Scale.fixed`"
             )
         if self.own_cells and self.rows is None:
-            raise SchemeError(f"scheme {self.name} sets own_cells, which is for a scheme with rows")
+            yield "sets own_cells, which is for a scheme with rows"
         if self.rows_of_norms and (self.rows is None or not self.needs_norms):
-            raise SchemeError(f"scheme {self.name} sets rows_of_norms, which is for rows with frozen norms")
+            yield "sets rows_of_norms, which is for rows with frozen norms"
 
     @property
     def linear(self) -> bool:
@@ -312,32 +306,25 @@ class Scheme:
 
     def combined(self, scaled: FloatArray, board: Board) -> tuple[FloatArray, Optimum | None]:
         """Combine the scaled cells (n, m) of a board, as in `outcome`."""
+        optimum: Optimum | None = None
         if self.wins is not None:
-            found, optimum = self.of_wins(pairwise_wins(scaled))
-            # A model without any score was compared with no other, which differs from a tie with all.
-            return np.where(np.isnan(scaled).all(axis=1), np.nan, found), optimum
-        if self.combine is not None:
+            won = self.wins(pairwise_wins(scaled))
+            optimum = won if isinstance(won, Optimum) else None
+            found = won.scores if isinstance(won, Optimum) else won
+        elif self.combine is not None:
             found = self.combine(scaled, board)
         else:
             found = self.fitted_combination(scaled, board).scores(scaled)
-        return self._checked(found, len(board.models)), None
-
-    def of_wins(self, wins: IntArray) -> tuple[FloatArray, Optimum | None]:
-        """Score models by their pairwise wins (n, n), as in `outcome`."""
-        if self.wins is None:
-            raise SchemeError(f"{self.name} does not score pairwise wins")
-        found = self.wins(wins)
-        if isinstance(found, np.ndarray):
-            return self._checked(found, len(wins)), None
-        return self._checked(found.scores, len(wins)), found
-
-    def _checked(self, found: FloatArray, models: int) -> FloatArray:
         scores = np.asarray(found, dtype=np.float64)
-        if scores.shape != (models,):
+        if scores.shape != (len(board.models),):
             raise SchemeError(
-                f"scheme {self.name} returned the shape {scores.shape} for {models} models; return one score a model"
+                f"scheme {self.name} returned the shape {scores.shape} for {len(board.models)} models; return one "
+                "score a model"
             )
-        return scores
+        if self.wins is not None:
+            # A model without any score was compared with no other, which differs from a tie with all.
+            scores = np.where(np.isnan(scaled).all(axis=1), np.nan, scores)
+        return scores, optimum
 
 
 # Every raised cell of an audit asks for the same function.
@@ -348,16 +335,19 @@ def _rows_of(rows: Callable[[FloatArray, Board], RowFunction], scale: Scale, ref
     return rows(scale.fit(scores)(scores), reference.board)
 
 
-def _check_call(scheme: str, field: str, function: object, arguments: int) -> None:
+def _wrong_call(field: str, function: object, arguments: int) -> Iterator[str]:
+    """Yield the reason why a function cannot be called with so many arguments, if there is one."""
     if not callable(function):
-        raise SchemeError(f"scheme {scheme} has the {field} {function!r}, which cannot be called")
+        yield f"has the {field} {function!r}, which cannot be called"
+        return
     try:
         inspect.signature(function).bind(*range(arguments))
     except TypeError as cause:
-        raise SchemeError(
-            f"scheme {scheme} has a function for {field} that cannot be called with {arguments} "
-            f"{'argument' if arguments == 1 else 'arguments'} ({cause}); see `Scheme` for what it is given"
-        ) from cause
+        many = "argument" if arguments == 1 else "arguments"
+        yield (
+            f"has a function for {field} that cannot be called with {arguments} {many} ({cause}); see `Scheme` for "
+            "what it is given"
+        )
     except ValueError:
         # Compiled functions may have no signature.
         return

@@ -1,7 +1,7 @@
 """Choice models: each model has a worth, and a benchmark prefers models in proportion to their worths.
 
 Both likelihoods are concave in the logarithms of the worths. Their maximum exists if no set of models is above all the
-others on every benchmark that they share: otherwise the worths of that set would be infinite, and the error names it.
+others on every benchmark that they share.
 """
 
 from __future__ import annotations
@@ -36,10 +36,7 @@ Step = Callable[[FloatArray, FloatArray], FloatArray]
 def bradley_terry(scores: FloatArray, names: Sequence[str] | None = None) -> FloatArray:
     """Fit the Bradley-Terry model: i is above j with probability w_i / (w_i + w_j); log worths (n,) with mean 0.
 
-    All pairs on all benchmarks count; a tie is half a win for each. On a complete matrix the order is that of the mean
-    rank, because the number of wins of each model is a sufficient statistic.
-
-    Bradley, Terry (1952), Biometrika 39, 324-345; existence: Ford (1957), Am. Math. Mon. 64(8), 28-33.
+    Existence of the maximum: Ford (1957), Am. Math. Mon. 64(8), 28-33.
     """
     _refuse_infinite_worths("BT", scores, names)
     won, met = totals(scores)
@@ -53,7 +50,11 @@ def bradley_terry(scores: FloatArray, names: Sequence[str] | None = None) -> Flo
         return loss, (compared / together).sum(axis=1) * worth - won
 
     def step(log_worth: FloatArray, gradient: FloatArray) -> FloatArray:
-        hessian = _bradley_terry_hessian(compared, log_worth)
+        worth = np.exp(log_worth - log_worth.max())
+        hessian = -compared * np.outer(worth, worth) / (worth[:, None] + worth) ** 2
+        np.fill_diagonal(hessian, -hessian.sum(axis=1))
+        # The worths have a free common factor, so a penalty on the mean of the logarithms makes the Hessian regular.
+        hessian += np.trace(hessian) / len(log_worth) ** 2
         factor: Any = cho_factor(hessian, overwrite_a=True, check_finite=False)
         return -np.asarray(cho_solve(factor, gradient))
 
@@ -63,31 +64,16 @@ def bradley_terry(scores: FloatArray, names: Sequence[str] | None = None) -> Flo
 
 def _levelled(totals_on: FloatArray, log_worth: FloatArray) -> FloatArray:
     """Average the log worths (n,) over models with the same totals, which differ by rounding alone."""
-    _, alike = np.unique(totals_on, axis=0, return_inverse=True)
-    means = np.bincount(alike.reshape(-1), log_worth) / np.bincount(alike.reshape(-1))
-    level: FloatArray = means[alike.reshape(-1)]
+    alike = np.unique(totals_on, axis=0, return_inverse=True)[1].reshape(-1)
+    level: FloatArray = (np.bincount(alike, log_worth) / np.bincount(alike))[alike]
     return level
-
-
-def _bradley_terry_hessian(compared: FloatArray, log_worth: FloatArray) -> FloatArray:
-    """Compute the Hessian of the negative log likelihood from the numbers of comparisons. Shapes (n, n), (n,)."""
-    worth = np.exp(log_worth - log_worth.max())
-    together = worth[:, None] + worth
-    hessian: FloatArray = -compared * np.outer(worth, worth) / together**2
-    np.fill_diagonal(hessian, -hessian.sum(axis=1))
-    # The worths have a free common factor, so a penalty on the mean of the logarithms makes the Hessian regular.
-    hessian += np.trace(hessian) / len(log_worth) ** 2
-    return hessian
 
 
 def plackett_luce(scores: FloatArray, names: Sequence[str] | None = None) -> FloatArray:
     """Fit the Plackett-Luce model: benchmarks pick models in turn, by their worths; log worths (n,) with mean 0.
 
-    Ties are treated by Efron's method: of t tied models, the l-th is picked after (l - 1) / t of their total worth is
-    removed, the mean over random orders.
-
-    Plackett (1975), Appl. Stat. 24, 193-202; Luce (1959), Individual Choice Behavior; existence: Hunter (2004), Ann.
-    Stat. 32, 384-406; ties: Efron (1977), J. Am. Stat. Assoc. 72, 557-565.
+    Of t tied models, the l-th is picked after (l - 1) / t of their total worth is removed, the mean over random orders
+    (Efron 1977, J. Am. Stat. Assoc. 72, 557-565).
     """
     _refuse_infinite_worths("PL", scores, names)
     picks = picks_of(scores)
@@ -217,30 +203,25 @@ def _centred(log_worth: FloatArray) -> FloatArray:
 
 def _minimum(name: str, evaluate: Evaluate, step: Step, start: FloatArray, scale: float) -> FloatArray:
     """Minimise a convex function by Newton steps with a backtracking line search."""
-    point = start
+    point, steps, steepest = start, 0, np.inf
     loss, gradient = evaluate(point)
-    for iteration in range(_MAX_ITERATIONS):
+    for _ in range(_MAX_ITERATIONS + 1):
         steepest = float(np.abs(gradient).max())
         if steepest <= _TOLERANCE * scale:
             return point
         direction = step(point, gradient)
         slope = float(gradient @ direction)
-        for halvings in range(60):
-            length = 0.5**halvings
+        for length in 0.5 ** np.arange(60):
             there = point + length * direction
             new_loss, new_gradient = evaluate(there)
             # Close to the minimum the loss is dominated by rounding, so the line search compares gradients.
             if new_loss <= loss + 1e-4 * length * slope or np.abs(new_gradient).max() <= steepest / 2:
                 break
         else:
-            raise _not_converged(name, iteration, steepest, scale)
-        point, loss, gradient = there, new_loss, new_gradient
-    raise _not_converged(name, _MAX_ITERATIONS, float(np.abs(gradient).max()), scale)
-
-
-def _not_converged(name: str, iterations: int, steepest: float, scale: float) -> ConvergenceError:
-    return ConvergenceError(
-        f"{name} stopped after {iterations} iterations with a gradient of {steepest:.3g}, not below "
+            break
+        point, loss, gradient, steps = there, new_loss, new_gradient, steps + 1
+    raise ConvergenceError(
+        f"{name} stopped after {min(steps, _MAX_ITERATIONS)} iterations with a gradient of {steepest:.3g}, not below "
         f"{_TOLERANCE * scale:.3g}: the models are connected by few comparisons; drop models with few scores, or "
         "choose another scheme"
     )
@@ -262,9 +243,7 @@ def _refuse_infinite_worths(scheme: str, scores: FloatArray, names: Sequence[str
     if count <= 1:
         return
     across = label[winner] != label[loser]
-    beaten, beats = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_)
-    beaten[label[loser[across]]] = True
-    beats[label[winner[across]]] = True
+    beaten, beats = (np.isin(np.arange(count), label[models[across]]) for models in (loser, winner))
     # The message names the smallest of the sets that only win or only lose.
     extreme = np.flatnonzero(~(beaten & beats))
     chosen = int(extreme[np.argmin(np.bincount(label)[extreme])])

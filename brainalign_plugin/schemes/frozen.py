@@ -1,7 +1,6 @@
 """Schemes with frozen norms: a model's score depends on its own scores and the reference, never on other models.
 
-Missing cells are left out, or count as 0. Rules that fill a cell from the board (just below its lowest score, its mean)
-are not offered, because they make a score depend on the other models.
+Rules that fill a missing cell from the board are not offered, because they make a score depend on the other models.
 """
 
 from __future__ import annotations
@@ -15,13 +14,8 @@ from .scaling import NORMAL_SCORE, Z
 
 _OF_Z = "(score - mean) / sd, mean and sd (n - 1) of the reference's scores; 0 if those are constant"
 _Z = replace(Z, name="reference z", description=_OF_Z)
-FROZEN_NORMAL = replace(
-    NORMAL_SCORE,
-    name="reference normal score",
-    description=(
-        "inverse normal of p = (number below + half the number equal + 0.5) / (n + 1) among the reference's n scores"
-    ),
-)
+_OF_P = "inverse normal of p = (number below + half the number equal + 0.5) / (n + 1) among the reference's n scores"
+FROZEN_NORMAL = replace(NORMAL_SCORE, name="reference normal score", description=_OF_P)
 _MEAN = "arithmetic mean of the {} on the reference's norms"
 _RECURSIVE = "recursive mean over the tree of the leaves' normal scores on the reference's norms"
 _POSTER = "z-scores as in Ahlert, Klein, Wichmann, Geirhos (2024), arXiv 2407.07530, with norms of a reference group"

@@ -18,31 +18,29 @@ from .voting import CONVENTIONS, matrices
 
 
 def kemeny(wins: IntArray, rounds: int = ROUNDS) -> Optimum:
-    """Rank models so that the number of pairwise agreements with the benchmarks is largest.
+    """Rank models by their `pairwise_wins` so that the number of agreements with the benchmarks is largest.
 
-    `wins`: of `pairwise_wins`. `rounds`: linear programs after which the proof is given up for a component: the best
-    ranking found is returned with the bound proven so far. All limits count work, so that the result is the same on
-    every machine.
-
-    Kemeny (1959), Daedalus 88, 577-591; Young, Levenglick (1978), SIAM J. Appl. Math. 35, 285-300; components: Truchon
-    (1998), An extension of the Condorcet criterion and Kemeny orders; linear program: see `linear_ordering`.
+    `rounds`: linear programs after which the proof is given up for a component (Truchon 1998, An extension of the
+    Condorcet criterion and Kemeny orders).
     """
     models = len(wins)
     margins = wins.astype(np.int64) - wins.T
     groups, alike = _groups_of(margins)
     size = np.bincount(alike, minlength=len(groups))
     between = margins[np.ix_(groups, groups)]
-    broken, unit = _tie_broken(between, np.arange(len(groups)), models)
+    # A vote for the smaller number of each pair breaks ties: all votes and their reversal sum to less than the unit.
+    unit, number = models * (models - 1) + 1, np.arange(len(groups))
+    broken = between * unit + np.sign(number - number[:, None])
     weights, broken = between * np.outer(size, size), broken * np.outer(size, size)
 
     order: list[int] = []
     cost_bound, stopped = 0, ""
     for members in _components(broken):
-        found = linear_order(broken[np.ix_(members, members)], rounds)
-        order.extend(members[found.order].tolist())
-        stopped = stopped or found.stopped
+        best, proven, limit = linear_order(broken[np.ix_(members, members)], rounds)
+        order.extend(members[best].tolist())
+        stopped = stopped or limit
         # The tie-breaking votes sum to less than half a unit, and agreements are integers.
-        cost_bound += max(0, -((unit // 2 - found.proven) // unit))
+        cost_bound += max(0, -((unit // 2 - proven) // unit))
     ranked = np.array(order, dtype=np.int64)
 
     place = np.empty(len(groups), dtype=np.int64)
@@ -58,22 +56,11 @@ def kemeny(wins: IntArray, rounds: int = ROUNDS) -> Optimum:
     )
 
 
-def _tie_broken(margins: IntArray, number: IntArray, models: int) -> tuple[IntArray, int]:
-    """Return margins (n, n) times ``unit``, with a vote for the smaller number of each pair, and the unit.
-
-    The order that reverses least of it reverses least of the margins and, of all that do, puts the fewest pairs against
-    their numbers: all votes and their reversal sum to less than the unit.
-    """
-    unit = models * (models - 1) + 1
-    broken: IntArray = margins * unit + np.sign(number - number[:, None])
-    return broken, unit
-
-
 def _groups_of(margins: IntArray) -> tuple[IntArray, IntArray]:
     """Group models with equal margins against all: a representative of each group, and each model's group.
 
-    Ranking such models consecutively is optimal. Groups are in the order of sums of margins, of their cubes and
-    squares, which do not depend on the order of the rows, so that relabelled models have the same ranks.
+    Groups are in the order of sums of margins, of their cubes and squares, so that relabelled models have the same
+    ranks.
     """
     _, first, alike = np.unique(margins, axis=0, return_index=True, return_inverse=True)
     keys = [margins[first].sum(axis=1), (margins[first] ** 3).sum(axis=1), (margins[first] ** 2).sum(axis=1)]

@@ -2,11 +2,10 @@
 
 The sign of a principal component or a factor is arbitrary. Here it correlates positively with the flat mean of the
 z-scores: higher is better. If several directions have the largest eigenvalue, the one that correlates most with that
-mean is taken; if the mean correlates with none, the one that loads positively on the leaf whose type id sorts first. A
-constant leaf does not distinguish models and has the weight 0.
+mean is taken; if the mean correlates with none, the one that loads positively on the leaf whose type id sorts first.
 
-These schemes need complete scores, so on a board with missing cells they run on filled ones; their own rule is the
-leaf's mean, the usual one for components. Only DSEP, a mean of means, can leave cells out.
+These schemes need complete scores, so on a board with missing cells they run on filled ones. Only DSEP, a mean of
+means, can leave cells out.
 """
 
 from __future__ import annotations
@@ -40,10 +39,9 @@ _MOST_STEPS = 2000
 
 
 def first_component(centred: FloatArray, like: FloatArray, order: IntArray) -> FloatArray:
-    """Return the first principal component of centred scores (n, m): its weights (m,), of length one.
+    """Return the weights (m,), of length one, of the first principal component of centred scores (n, m).
 
-    `like`: scores (n,) with which it should correlate positively. `order`: columns, in which they decide if it
-    correlates with none.
+    `like`: scores (n,) with which it correlates positively. `order`: of the columns that decide if it cannot.
     """
     values, vectors = linalg.eigh(centred.T @ centred)
     basis = vectors[:, values >= values[-1] - _SAME * abs(values[-1])]
@@ -77,10 +75,8 @@ def one_factor(correlations: FloatArray) -> OneFactor:
     """Fit a one-factor model to correlations (m, m) of at least three leaves by maximum likelihood.
 
     The likelihood is maximised over the logarithms of the uniquenesses; given these, the loadings follow from the first
-    eigenvector of the rescaled correlations, which may be singular. Where the likelihood rises until a uniqueness is
-    zero (a Heywood case), it stays at `MIN_UNIQUENESS`. The search starts at 0.5 and ends at a local optimum.
-
-    Jöreskog (1967), Psychometrika 32, 443-482; Lawley, Maxwell (1971), Factor Analysis as a Statistical Method.
+    eigenvector of the rescaled correlations (Lawley, Maxwell 1971, Factor Analysis as a Statistical Method). The search
+    starts at 0.5 and ends at a local optimum.
     """
     # Loading takes as long as most of an analysis, which needs no factor.
     from scipy import optimize
@@ -158,15 +154,14 @@ def ledoit_wolf(centred: FloatArray) -> tuple[FloatArray, float]:
 def least_variance_weights(covariance: FloatArray) -> FloatArray:
     """Compute the weights >= 0 with the sum 1 whose weighted mean has the least variance.
 
-    If no weight is at its bound they are S⁻¹1 / (1'S⁻¹1). Negative weights are excluded, because with them a high score
-    would lower a model's aggregate. Where the covariance is singular a ridge of 1e-9 of the mean variance picks the
-    most even weights.
+    Negative weights are excluded, because with them a high score would lower a model's aggregate.
     """
     # Loading takes as long as most of an analysis, which needs no such weights.
     from scipy import optimize
 
     m = len(covariance)
     # The minimiser of w'Sw/2 - 1'w over w >= 0 has the same direction; with S = A'A it is non-negative least squares.
+    # The ridge picks the most even weights where the covariance is singular.
     root = linalg.cholesky(covariance + _SAME * np.trace(covariance) / m * np.eye(m))
     try:
         weights, _ = optimize.nnls(root, linalg.solve_triangular(root, np.ones(m), trans="T"))
@@ -233,36 +228,22 @@ def _gls_weights(scaled: FloatArray, board: Board) -> FloatArray:
     return weights
 
 
-def _dsp_pca_weights(scaled: FloatArray, board: Board) -> FloatArray:
-    centred, weights = _filled("DSP_PCA", scaled), np.zeros(len(board.leaves))
-    for own in columns_by_part(board, "DSP_PCA"):
-        weights[own] = _part_component(centred[:, own], board, own) / 2
-    return weights
-
-
-def _dsp_pca_std_weights(scaled: FloatArray, board: Board) -> FloatArray:
-    z, weights = _filled("DSP_PCA_Std", scaled), np.zeros(len(board.leaves))
-    for own in columns_by_part(board, "DSP_PCA_Std"):
-        direction = _part_component(z[:, own], board, own)
-        spread = z_norms((z[:, own] @ direction)[:, None]).spread[0]
+def _parts_weights(name: str, scaled: FloatArray, board: Board) -> FloatArray:
+    """Return the mean of both parts' first components; of z-scores, each is divided by its standard deviation."""
+    centred, weights = _filled(name, scaled), np.zeros(len(board.leaves))
+    for own in columns_by_part(board, name):
+        part = centred[:, own]
+        direction = first_component(part, z_scores(part).mean(axis=1), _by_id([board.leaves[j] for j in own]))
+        spread = z_norms((part @ direction)[:, None]).spread[0] if name == "DSP_PCA_Std" else 1.0
         weights[own] = direction / (2 * spread)
     return weights
-
-
-def _part_component(centred: FloatArray, board: Board, own: IntArray) -> FloatArray:
-    like = z_scores(centred).mean(axis=1)
-    return first_component(centred, like, _by_id([board.leaves[j] for j in own]))
 
 
 _STRUCTURE = "Brain-Score (2026), Structural properties of the Brain-Score Vision benchmark suite"
 _HALVES = "arithmetic mean of the neural and the behavioural"
 
 
-def _memory(models: int, leaves: int) -> float:
-    return 64.0 * models * leaves + 64.0 * leaves**2
-
-
-_latent = partial(Scheme, family="latent", conventions=FILLED, memory=_memory)
+_latent = partial(Scheme, family="latent", conventions=FILLED, memory=lambda n, m: 64.0 * n * m + 64.0 * m**2)
 for _scheme in (
     _latent(
         name="PC1",
@@ -303,7 +284,7 @@ for _scheme in (
             "vectors), so that the part with the larger spread and more benchmarks weighs more"
         ),
         source=_STRUCTURE,
-        weights=_dsp_pca_weights,
+        weights=partial(_parts_weights, "DSP_PCA"),
     ),
     _latent(
         name="DSP_PCA_Std",
@@ -314,7 +295,7 @@ for _scheme in (
         ),
         source=_STRUCTURE,
         claims=Claims(affine=True),
-        weights=_dsp_pca_std_weights,
+        weights=partial(_parts_weights, "DSP_PCA_Std"),
     ),
     _latent(
         name="GLS",

@@ -19,20 +19,15 @@ import numpy.typing as npt
 
 from ..arrays import FloatArray, IntArray
 
-# Tolerance of violations and slacks; that of HiGHS is 1e-7.
-_TOLERANCE = 1e-6
-# Tolerance for rounding a bound up, because costs are integers.
-_WHOLE = 1e-4
+# Tolerances of violations and slacks (that of HiGHS is 1e-7), and for rounding a bound up, because costs are integers.
+_TOLERANCE, _WHOLE = 1e-6, 1e-4
 # Cells of a block in the search for violated cycles, which allocates a few arrays of this size.
 _BLOCK_CELLS = 1 << 21
 # Candidate cycles of each reversed pair, and cycles added through any pair in one round. Few disjoint cuts raise the
 # bound faster than all violated ones; these numbers were the fastest on the real boards.
-_CYCLES_PER_PAIR = 8
-_CYCLES_THROUGH_PAIR = 2
+_CYCLES_PER_PAIR, _CYCLES_THROUGH_PAIR = 8, 2
 # Candidate cycles in one round, so that a board of thousands of models fits into memory.
 _MAX_CYCLES = 300_000
-
-
 # Limits of work for a proof: rounds of the cutting planes; and simplex iterations times cuts, summed over the rounds. A
 # program in whole numbers counts by its open pairs, and has a limit of nodes. Work is counted and not timed, so that a
 # ranking does not depend on the machine or its load. About a minute on 300 models.
@@ -42,18 +37,12 @@ _INTEGER, _NODES = 4, 200
 _MOST_STEPS = 2**31 - 1
 
 
-@dataclass(frozen=True, eq=False)
-class LinearOrder:
-    """Order of models with the proven bound."""
+def linear_order(weights: IntArray, rounds: int = ROUNDS) -> tuple[IntArray, int, str]:
+    """Order models so that reversed majorities (positive weights, antisymmetric) weigh least, in some rounds.
 
-    order: IntArray  # Shape (n,); best first; no move of a single model makes it better
-    # No order reverses less weight. It equals the weight that the order reverses unless the proof was given up.
-    proven: int
-    stopped: str  # Limit at which it was given up; empty if it was not
-
-
-def linear_order(weights: IntArray, rounds: int = ROUNDS) -> LinearOrder:
-    """Order models so that reversed majorities (positive weights, antisymmetric) weigh least, in some rounds."""
+    Returns the order (n,), best first; the proven least weight that any order reverses; and the limit at which the
+    proof was given up, empty if it was not.
+    """
     order = improved(weights, np.argsort(-weights.sum(axis=1), kind="stable"))
     cost, proven = reversed_weight(weights, order), 0
     above = _majorities(weights, order)
@@ -63,7 +52,7 @@ def linear_order(weights: IntArray, rounds: int = ROUNDS) -> LinearOrder:
     limit = "the limit of work"
     for _ in range(rounds):
         if proven >= cost:
-            return LinearOrder(order, cost, "")
+            break
         found = _violated_cycles(weights, above, order)
         if not len(found):
             if integral:
@@ -94,8 +83,7 @@ def linear_order(weights: IntArray, rounds: int = ROUNDS) -> LinearOrder:
             cuts, last = cuts[relaxed.slack < _TOLERANCE], relaxed.cost
     else:
         limit = f"{rounds} {'round' if rounds == 1 else 'rounds'}"
-    proven = min(proven, cost)
-    return LinearOrder(order, proven, limit if proven < cost else "")
+    return order, min(proven, cost), limit if proven < cost else ""
 
 
 def reversed_weight(weights: IntArray, order: IntArray) -> int:
@@ -105,11 +93,7 @@ def reversed_weight(weights: IntArray, order: IntArray) -> int:
 
 
 def improved(weights: IntArray, order: IntArray) -> IntArray:
-    """Improve an order by local search: move single models to their best places until no move helps.
-
-    Such an order puts no model below one that it dominates: if the dominated one loses nothing by its place above
-    those in between, the other gains by a place above all of them.
-    """
+    """Improve an order by local search: move single models to their best places until no move helps."""
     ranked = np.array(order)
     # Each pass lowers an integer cost; far fewer passes are needed.
     for _ in range(len(order) ** 2 + 1):
@@ -146,7 +130,7 @@ def _majorities(weights: IntArray, order: IntArray) -> FloatArray:
 def _violated_cycles(weights: IntArray, above: FloatArray, order: IntArray) -> IntArray:
     """Find cycles i, j, k with ``above[i, j] + above[j, k] + above[k, i] > 2``, the most costly first; shape (k, 3).
 
-    Every cycle reverses a pair of the order, so the search is over these. The result is empty only if none is violated.
+    Every cycle reverses a pair of the order, so the search is over these.
     """
     models = len(order)
     late, early = np.nonzero(np.tril(above[np.ix_(order, order)], -1) > _TOLERANCE)
@@ -171,8 +155,7 @@ def _violated_cycles(weights: IntArray, above: FloatArray, order: IntArray) -> I
 def _apart(cycles: IntArray, gains: FloatArray, models: int) -> IntArray:
     """Select cycles by decreasing gain, with a limit for each pair."""
     turn = (cycles.argmin(axis=1)[:, None] + np.arange(3)) % 3
-    _, distinct = np.unique(np.take_along_axis(cycles, turn, axis=1), axis=0, return_index=True)
-    turned = np.take_along_axis(cycles, turn, axis=1)[distinct]
+    turned, distinct = np.unique(np.take_along_axis(cycles, turn, axis=1), axis=0, return_index=True)
     turned = turned[np.argsort(-gains[distinct], kind="stable")]
     following = np.roll(turned, -1, axis=1)
     pairs = np.minimum(turned, following) * models + np.maximum(turned, following)

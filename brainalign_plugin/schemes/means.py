@@ -22,6 +22,7 @@ _HANDBOOK = "OECD (2008), Handbook on Constructing Composite Indicators"
 _SITE = "Brain-Score (Schrimpf et al. 2018, bioRxiv 407007; 2020, Neuron 108, 413-423)"
 _STRUCTURE = "Brain-Score (2026), Structural properties of the Brain-Score Vision benchmark suite"
 _WAERDEN = "van der Waerden (1952), Indag. Math. 14, 453-458"
+_ON_TREE = f"{_WAERDEN}, on the tree"
 _LIANG = "Liang et al. (2022), Holistic Evaluation of Language Models, arXiv 2211.09110"
 _BORDA = "de Borda (1781); with missing entries: Colombo et al. (2022), arXiv 2202.03799, as MTEB ranks"
 
@@ -36,6 +37,7 @@ _LOCAL = Claims(iia=True, monotonicity=True, pareto=True)
 _NORMED = Claims(affine=True, pareto=True)
 _SPAN = Claims(affine=True, monotonicity=True, pareto=True)
 _ORDINAL = Claims(affine=True, monotone=True, monotonicity=True, pareto=True)
+_HIER, _HIER_NORMED, _HIER_ORDINAL = (replace(claims, hierarchy=True) for claims in (_LOCAL, _NORMED, _ORDINAL))
 
 
 def _geometric_mean(_scaled: FloatArray, _board: Board) -> RowFunction:
@@ -63,9 +65,17 @@ def medians(scaled: FloatArray, counts: FloatArray) -> FloatArray:
     return middle
 
 
+def _median(_scaled: FloatArray, _board: Board) -> RowFunction:
+    return medians
+
+
 _RECURSIVE = "recursive mean over the tree"
+_LEAVES = f"{_RECURSIVE} of the leaves'"
 _MEAN = "arithmetic mean of the"
-_MEDIAN = "Balinski, Laraki (2010), Majority Judgment, on ranks"
+_POSITION = f"{_MEAN} positions between lowest and highest score"
+_WINS = f"{_MEAN} win rates over the benchmarks that scored the model"
+_MIDDLE = "median of the ranks"
+_MAJORITY = "Balinski, Laraki (2010), Majority Judgment, on ranks"
 _ROBUST = "Iglewicz, Hoaglin (1993), How to Detect and Handle Outliers"
 _LOG_ODDS = "Aitchison, Shen (1980), Biometrika 67, 261-272, logistic-normal scale; clipped here"
 _ABOVE_0 = "geometric mean of the scores: exp(mean(log score)), a score below 0.0005 counted as 0.0005"
@@ -73,74 +83,25 @@ _BORDA_SUM = "sum over benchmarks of n - rank from the top; a missing score earn
 _ALL = f"{_RECURSIVE}: every group is the mean of all its children"
 _RUN = f"{_RECURSIVE}: every group is the mean of its children that were attempted"
 
-
-def _tree(claims: Claims) -> Claims:
-    return replace(claims, hierarchy=True)
-
-
 # Name, family, scale, combination, source, rules for missing cells, claims, weights of the leaves.
 for _scheme in (
-    Scheme("HIER", "tree", NONE, _ALL, _SITE, _ZERO, _tree(_LOCAL), "tree"),
-    Scheme("HIER_attempted", "tree", NONE, _RUN, _STRUCTURE, _ATTEMPTED, _tree(_LOCAL), "tree"),
+    Scheme("HIER", "tree", NONE, _ALL, _SITE, _ZERO, _HIER, "tree"),
+    Scheme("HIER_attempted", "tree", NONE, _RUN, _STRUCTURE, _ATTEMPTED, _HIER, "tree"),
+    Scheme("HIER_RANK", "tree", RANK_SCALE, f"{_LEAVES} ranks", _STRUCTURE, _WORST, _HIER_ORDINAL, "tree"),
+    Scheme("HIER_ZMEAN", "tree", Z, f"{_LEAVES} z-scores", _STRUCTURE, _SKIP, _HIER_NORMED, "tree"),
     Scheme(
-        "HIER_RANK",
-        "tree",
-        RANK_SCALE,
-        f"{_RECURSIVE} of the leaves' ranks",
-        _STRUCTURE,
-        _WORST,
-        _tree(_ORDINAL),
-        "tree",
-    ),
-    Scheme("HIER_ZMEAN", "tree", Z, f"{_RECURSIVE} of the leaves' z-scores", _STRUCTURE, _SKIP, _tree(_NORMED), "tree"),
-    Scheme(
-        "HIER_NORMAL",
-        "tree",
-        NORMAL_SCORE,
-        f"{_RECURSIVE} of the leaves' normal scores",
-        f"{_WAERDEN}, on the tree",
-        _SKIP_WORST,
-        _tree(_ORDINAL),
-        "tree",
+        "HIER_NORMAL", "tree", NORMAL_SCORE, f"{_LEAVES} normal scores", _ON_TREE, _SKIP_WORST, _HIER_ORDINAL, "tree"
     ),
     Scheme("FLAT", "cardinal", NONE, f"{_MEAN} scores", _POSTER, _SKIP, _LOCAL, "flat"),
     Scheme("ZMEAN", "cardinal", Z, f"{_MEAN} z-scores", _POSTER, _SKIP, _NORMED, "flat"),
     Scheme("ROBUST_Z", "cardinal", ROBUST_Z, f"{_MEAN} robust z-scores", _ROBUST, _SKIP, _NORMED, "flat"),
-    Scheme(
-        "MINMAX",
-        "cardinal",
-        MIN_MAX,
-        f"{_MEAN} positions between lowest and highest score",
-        _HANDBOOK,
-        _SKIP,
-        _SPAN,
-        "flat",
-    ),
+    Scheme("MINMAX", "cardinal", MIN_MAX, _POSITION, _HANDBOOK, _SKIP, _SPAN, "flat"),
     Scheme("NORMAL", "cardinal", NORMAL_SCORE, f"{_MEAN} normal scores", _WAERDEN, _SKIP_WORST, _ORDINAL, "flat"),
     Scheme("LOGIT", "cardinal", LOGIT_SCALE, f"{_MEAN} log odds", _LOG_ODDS, _SKIP, _LOCAL, "flat"),
     Scheme("GEOMETRIC", "cardinal", NONE, _ABOVE_0, _HANDBOOK, _SKIP, _LOCAL, rows=_geometric_mean, own_cells=True),
     Scheme("RANK", "ordinal", RANK_SCALE, f"{_MEAN} ranks", _POSTER, _WORST, _ORDINAL, "flat"),
-    Scheme(
-        "MEDIAN_RANK",
-        "ordinal",
-        RANK_SCALE,
-        "median of the ranks",
-        _MEDIAN,
-        _WORST,
-        _ORDINAL,
-        rows=lambda _scaled, _board: medians,
-        own_cells=True,
-    ),
-    Scheme(
-        "WIN_RATE",
-        "ordinal",
-        WIN_RATE_SCALE,
-        f"{_MEAN} win rates over the benchmarks that scored the model",
-        _LIANG,
-        _SKIP_WORST,
-        _ORDINAL,
-        "flat",
-    ),
+    Scheme("MEDIAN_RANK", "ordinal", RANK_SCALE, _MIDDLE, _MAJORITY, _WORST, _ORDINAL, rows=_median, own_cells=True),
+    Scheme("WIN_RATE", "ordinal", WIN_RATE_SCALE, _WINS, _LIANG, _SKIP_WORST, _ORDINAL, "flat"),
     Scheme("BORDA", "ordinal", BORDA_POINTS, _BORDA_SUM, _BORDA, _SKIP_WORST, _ORDINAL, "sum"),
 ):
     register(_scheme)

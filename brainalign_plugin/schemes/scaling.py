@@ -1,8 +1,7 @@
 """Scales of schemes, each fitted column by column, with its formula in words; and their norms without each model.
 
-Removing model k changes a z-score through the leaf's mean and standard deviation, a rank by the comparison with k
-alone. The functions for this need complete scores, shape (n, m); entry (k, j) of what they return is that of leaf j
-without model k.
+The functions for norms without each model need complete scores, shape (n, m); entry (k, j) of what they return is that
+of leaf j without model k.
 """
 
 from __future__ import annotations
@@ -30,6 +29,7 @@ from ..scales import (
 Columnwise = Callable[[FloatArray], FloatArray]
 # From a complete or filled board's scores (n, m) and weights (m,) to the scores after each removal (n, n).
 WithoutEach = Callable[[FloatArray, FloatArray], FloatArray]
+Norms = Callable[[FloatArray], AffineNorms]
 # From ranks, the number scored on each leaf and the number of models to scaled cells.
 OfRank = Callable[[FloatArray, FloatArray, int], FloatArray]
 # Removals of a batch, whose arrays fit into the cache of a core.
@@ -58,9 +58,7 @@ class Scale:
         return cls(name, description, lambda _: function, own_cells=True)
 
 
-def _affine_without_each(
-    norms_without: Callable[[FloatArray], AffineNorms], scores: FloatArray, weights: FloatArray
-) -> FloatArray:
+def _affine_without_each(norms_without: Norms, scores: FloatArray, weights: FloatArray) -> FloatArray:
     """Compute weighted sums of cells on an affine scale after each removal, shape (n, n): row k without model k."""
     # Centred on a middle score of each leaf, so that small differences stay exact after any removal.
     middle = (len(scores) - 1) // 2
@@ -136,14 +134,13 @@ def _sums_without(values: FloatArray) -> FloatArray:
 
 def _constant_without(scores: FloatArray) -> BoolArray:
     low, high = _extremes_without(rounded(scores))
-    constant: BoolArray = low >= high
-    return constant
+    return np.asarray(low >= high)
 
 
 def _extremes_without(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
     ordered = np.sort(scores, axis=0)
     if len(scores) < 2:
-        return np.array(scores), np.array(scores)
+        return scores, scores
     low = np.where(scores == ordered[0], ordered[1], ordered[0])
     high = np.where(scores == ordered[-1], ordered[-2], ordered[-1])
     return low, high
@@ -155,9 +152,7 @@ def _medians_without(values: FloatArray) -> FloatArray:
     if n < 2:
         return np.full(n, np.nan)
     order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    place = np.empty(n, dtype=np.int64)
-    place[order] = np.arange(n)
+    ordered, place = values[order], np.argsort(order)
 
     def without(position: int) -> FloatArray:
         left: FloatArray = np.where(place <= position, ordered[position + 1], ordered[position])
@@ -166,17 +161,9 @@ def _medians_without(values: FloatArray) -> FloatArray:
     return (without((n - 2) // 2) + without((n - 1) // 2)) / 2
 
 
-def _affine(
-    name: str,
-    description: str,
-    norms: Callable[[FloatArray], AffineNorms],
-    norms_without: Callable[[FloatArray], AffineNorms] | None = None,
-) -> Scale:
-    def fit(scores: FloatArray) -> Columnwise:
-        return norms(scores).scaled
-
+def _affine(name: str, description: str, norms: Norms, norms_without: Norms | None = None) -> Scale:
     closed = None if norms_without is None else partial(_affine_without_each, norms_without)
-    return Scale(name, description, fit, without_each=closed)
+    return Scale(name, description, lambda scores: norms(scores).scaled, without_each=closed)
 
 
 def _ranked(name: str, description: str, of_rank: OfRank) -> Scale:
@@ -191,8 +178,7 @@ def _ranked(name: str, description: str, of_rank: OfRank) -> Scale:
 def _normal_quantile(ranks: FloatArray, scored: FloatArray, _: int) -> FloatArray:
     from scipy.special import ndtri
 
-    quantiles: FloatArray = ndtri(ranks / (scored + 1))
-    return quantiles
+    return np.asarray(ndtri(ranks / (scored + 1)))
 
 
 def _win_rate(ranks: FloatArray, scored: FloatArray, _: int) -> FloatArray:
@@ -200,30 +186,18 @@ def _win_rate(ranks: FloatArray, scored: FloatArray, _: int) -> FloatArray:
     return np.where(scored > 1, (ranks - 1) / np.maximum(scored - 1, 1), np.nan)
 
 
-def _borda_points(ranks: FloatArray, scored: FloatArray, models: int) -> FloatArray:
-    points: FloatArray = models - (scored + 1 - ranks)
-    return points
-
-
 NONE = Scale.fixed("none", "the ceiled score itself, capped to [0, 1]", lambda scores: scores)
 LOGIT_SCALE = Scale.fixed("logit", "log odds of the score clipped to [0.001, 0.999]", logits)
 CENTRED = _affine("centred", "score - mean of the benchmark", centre_norms)
 Z = _affine("z", "(score - mean) / sd, sd with n - 1; a constant benchmark is 0", z_norms, _z_without_each)
-ROBUST_Z = _affine(
-    "robust z",
-    "(score - median) / (1.4826 · median absolute deviation); 0 where that is 0",
-    robust_norms,
-    _robust_without_each,
-)
-MIN_MAX = _affine(
-    "min-max",
-    "(score - lowest) / (highest - lowest); a constant benchmark is 0.5",
-    min_max_norms,
-    _min_max_without_each,
-)
+_MAD = "(score - median) / (1.4826 · median absolute deviation); 0 where that is 0"
+ROBUST_Z = _affine("robust z", _MAD, robust_norms, _robust_without_each)
+_RANGE = "(score - lowest) / (highest - lowest); a constant benchmark is 0.5"
+MIN_MAX = _affine("min-max", _RANGE, min_max_norms, _min_max_without_each)
 RANK_SCALE = _ranked("rank", "average rank from the bottom", lambda ranks, *_: ranks)
-NORMAL_SCORE = _ranked(
-    "normal score", "inverse normal of r / (n + 1), r the average rank from the bottom", _normal_quantile
-)
+_QUANTILE = "inverse normal of r / (n + 1), r the average rank from the bottom"
+NORMAL_SCORE = _ranked("normal score", _QUANTILE, _normal_quantile)
 WIN_RATE_SCALE = _ranked("win rate", "share of the other scored models that are beaten, a tie is half", _win_rate)
-BORDA_POINTS = _ranked("Borda points", "n - average rank from the top among the scored", _borda_points)
+BORDA_POINTS = _ranked(
+    "Borda points", "n - average rank from the top among the scored", lambda r, scored, n: n - (scored + 1 - r)
+)

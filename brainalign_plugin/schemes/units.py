@@ -41,13 +41,11 @@ class Units:
     @property
     def unit_weights(self) -> FloatArray:
         """Weight of each unit in the mean, shape (p,)."""
-        carried: FloatArray = self.weights[self.stratum] * self.shares
-        return carried
+        return np.asarray(self.weights[self.stratum] * self.shares)
 
     def sums(self, means: FloatArray) -> FloatArray:
         """Return the sum of the unit means in each stratum; shape (n, p) to (n, r)."""
-        summed: FloatArray = means @ (self.stratum[:, None] == np.arange(len(self.strata)))
-        return summed
+        return np.asarray(means @ (self.stratum[:, None] == np.arange(len(self.strata))))
 
     def papers(self, stratum: int) -> tuple[str, ...]:
         """Return the papers that measured a stratum, by its position."""
@@ -60,22 +58,17 @@ class Units:
         """
         present = ~np.isnan(scaled)
         if counts is None and present.all():
-            complete: FloatArray = scaled @ self.within
-            return complete
+            return np.asarray(scaled @ self.within)
         times = present if counts is None else present * counts
         whole = 1.0 if counts is None else counts @ self.within
         carried = times @ self.within
         total = np.where(present, scaled, 0.0) * times @ self.within
         enough = (carried >= _ENOUGH * whole - 1e-9) & (carried > 0)
-        means: FloatArray = np.where(enough, total / np.where(enough, carried, 1.0), np.nan)
-        return means
+        return np.where(enough, total / np.where(enough, carried, 1.0), np.nan)
 
 
 def stratum_of(tree: BenchmarkTree, leaf: str) -> str:
-    """Return the stratum of a leaf: on the way down, the last node before the first that names a paper.
-
-    If no node on the way names one, the leaf counts as its own paper, and its group is the stratum.
-    """
+    """Return the stratum of a leaf: on the way down, the last node before the first that names a paper, or the leaf."""
     path = tree.path(leaf)
     named = next((i for i, node in enumerate(path) if names_paper(node)), len(path) - 1)
     return path[max(named - 1, 0)]
@@ -120,9 +113,7 @@ def paper_variances(means: FloatArray, units: Units) -> PaperVariances:
 
 
 def variances_between(own: FloatArray, together: FloatArray, units: Units) -> tuple[FloatArray, FloatArray]:
-    """Estimate the variance between papers in each stratum, and the pooled share, as in `PaperVariances`.
-
-    Shapes (b, r) and (b,), of ``b`` sets of variances; NaN where it is not estimable.
+    """Estimate the variance between papers in each stratum (b, r) and the pooled share (b,), as in `PaperVariances`.
 
     `own`: shape (b, p); variances of the unit means. `together`: shape (b, r); of their sum in each stratum.
     """

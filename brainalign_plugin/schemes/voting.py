@@ -18,10 +18,8 @@ CONVENTIONS: tuple[Convention, ...] = ("skip", "worst", "zero", "attempted", "me
 
 def copeland_scores(wins: IntArray) -> FloatArray:
     """Count the opponents beaten by majority plus half those with whom it ties; wins (n, n) to scores (n,)."""
-    beaten = (wins > wins.T).sum(axis=1)
-    lost = (wins < wins.T).sum(axis=1)
-    scores: FloatArray = (beaten + (len(wins) - 1 - lost)) / 2
-    return scores
+    beaten, lost = (wins > wins.T).sum(axis=1), (wins < wins.T).sum(axis=1)
+    return np.asarray((beaten + (len(wins) - 1 - lost)) / 2)
 
 
 def simpson_scores(wins: IntArray) -> FloatArray:
@@ -30,8 +28,7 @@ def simpson_scores(wins: IntArray) -> FloatArray:
         return np.zeros(1)
     margins = wins - wins.T
     np.fill_diagonal(margins, np.iinfo(np.int64).max)
-    scores: FloatArray = margins.min(axis=1).astype(np.float64)
-    return scores
+    return np.asarray(margins.min(axis=1), dtype=np.float64)
 
 
 def widest_paths(margins: IntArray) -> IntArray:
@@ -48,19 +45,14 @@ def widest_paths(margins: IntArray) -> IntArray:
 
 
 def schulze_scores(wins: IntArray) -> FloatArray:
-    """Count the models beaten by path plus half those that tie; strength is by margins. (n, n) to (n,).
-
-    Model i beats j by path if the strongest path of majorities from i to j is stronger than the one back. That relation
-    is transitive, so a model that beats another by path has the higher score.
-    """
+    """Count the models beaten by path plus half those that tie; strength is by margins. (n, n) to (n,)."""
     return copeland_scores(widest_paths(wins - wins.T))
 
 
 def _copeland_without_each(wins: IntArray) -> FloatArray:
     points = 0.5 * (1 + np.sign(wins - wins.T))
     np.fill_diagonal(points, 0.0)
-    left: FloatArray = points.sum(axis=1) - points.T
-    return left
+    return np.asarray(points.sum(axis=1) - points.T)
 
 
 def _simpson_without_each(wins: IntArray) -> FloatArray:
@@ -79,13 +71,14 @@ def matrices(count: int) -> Callable[[int, int], float]:
     return lambda n, m: 8.0 * count * n * n + 64.0 * n * m
 
 
+_CLAIMS = Claims(affine=True, monotone=True, monotonicity=True, pareto=True)
 _vote = partial(Scheme, family="ordinal", scale=RANK_SCALE, conventions=CONVENTIONS, effort="pairs", memory=matrices(4))
 for _scheme in (
     _vote(
         name="COPELAND",
         combination="number of models beaten on a majority of the common benchmarks + half the number tied with",
         source="Copeland (1951), A reasonable social welfare function, University of Michigan",
-        claims=Claims(affine=True, monotone=True, monotonicity=True, pareto=True),
+        claims=_CLAIMS,
         wins=copeland_scores,
         without_each=_copeland_without_each,
     ),
@@ -93,7 +86,7 @@ for _scheme in (
         name="SIMPSON",
         combination="minimum over the other models of (benchmarks won - benchmarks lost)",
         source="Simpson (1969), Q. J. Econ. 83, 478-490; Kramer (1977), J. Econ. Theory 16, 310-334",
-        claims=Claims(affine=True, monotone=True, monotonicity=True, pareto=True),
+        claims=_CLAIMS,
         wins=simpson_scores,
         without_each=_simpson_without_each,
     ),
