@@ -150,7 +150,8 @@ def audit_case(scheme: Scheme, board: Board) -> tuple[Case, Optimum | None]:
 
 def measures(case: Case, jobs: int = 1, exact: bool = False) -> dict[str, Callable[[], Any]]:
     """Return the function that measures each property; ``exact`` tries every cell for monotonicity."""
-    sample = None if exact or _every_cell(case.scheme, case.board) else SAMPLE
+    few = case.scheme.effort in ("formula", "pairs") and len(case.board.models) <= CELL_MODELS
+    sample = None if exact or few or case.scheme.fixed_weights else SAMPLE
     return {
         "removal": lambda: audit_removal(case, jobs),
         "affine": lambda: float(scale_shares(case, halved).mean()),
@@ -163,13 +164,6 @@ def measures(case: Case, jobs: int = 1, exact: bool = False) -> dict[str, Callab
     }
 
 
-def _every_cell(scheme: Scheme, board: Board) -> bool:
-    """Return whether every cell is raised, not a sample of them."""
-    if scheme.linear and scheme.unfitted:
-        return True
-    return scheme.effort in ("formula", "pairs") and len(board.models) <= CELL_MODELS
-
-
 def _audit(
     scheme: Scheme, board: Board, thorough: bool, jobs: int, properties: Collection[str] | None = None
 ) -> SchemeAudit:
@@ -178,9 +172,8 @@ def _audit(
     unasked = set() if properties is None else set(ways) - set(properties)
     left_out = () if thorough else tuple(name for name in too_dear(scheme, board) if name not in unasked)
     proven = {"monotonicity"} if scheme.claims.monotonicity and not thorough else set()
-    return SchemeAudit(
-        scheme, **measured(ways, exclude={*left_out, *proven, *unasked}), optimum=optimum, left_out=left_out
-    )
+    found = measured(ways, exclude={*left_out, *proven, *unasked})
+    return SchemeAudit(scheme, **found, optimum=optimum, left_out=left_out)
 
 
 def measured(ways: Mapping[str, Callable[[], Any]], exclude: Collection[str]) -> dict[str, Any]:
@@ -198,22 +191,17 @@ def measured(ways: Mapping[str, Callable[[], Any]], exclude: Collection[str]) ->
 
 
 def too_dear(scheme: Scheme, board: Board) -> tuple[str, ...]:
-    """Return the properties that are measured on request only.
-
-    Always measured: Pareto, removals in closed form, rescaling under a scheme that sees the order only, monotonicity of
-    a linear scheme with fixed weights. Properties that aggregate the board again for each model or leaf are measured on
-    up to 300 models, on up to 150 if each aggregation is an optimisation.
-    """
-    models = len(board.models)
-    again = models <= (OPTIMUM_MODELS if scheme.effort == "optimum" else MANY_MODELS)
+    """Return the properties that are measured on request only: those that aggregate a large board again and again."""
+    if len(board.models) <= (OPTIMUM_MODELS if scheme.effort == "optimum" else MANY_MODELS):
+        return ()
     affordable = {
-        "removal": again or (board.complete and has_closed_form(scheme)),
-        "affine": again or not scheme.costly or scheme.order_only,
-        "monotone": again or not scheme.costly or scheme.order_only,
-        "clone": again or not scheme.costly,
-        "monotonicity": again or (scheme.linear and scheme.unfitted) or scheme.claims.monotonicity,
-        "hierarchy": again or not scheme.costly,
-        "influence": again or not scheme.costly,
+        "removal": board.complete and has_closed_form(scheme),
+        "affine": not scheme.costly or scheme.order_only,
+        "monotone": not scheme.costly or scheme.order_only,
+        "clone": not scheme.costly,
+        "monotonicity": scheme.fixed_weights or scheme.claims.monotonicity,
+        "hierarchy": not scheme.costly,
+        "influence": not scheme.costly,
     }
     return tuple(name for name, affords in affordable.items() if not affords)
 
@@ -230,28 +218,29 @@ def convention_moves(
     problems: list[str] = []
     if full.complete:
         return ConventionMoves((), ())
-    for name in names or scheme_names():
-        template = get_scheme(name)
-        slow = template.effort == "optimum" or (template.costly and len(full.models) > MANY_MODELS)
-        if slow and not thorough:
-            problems.append(f"{template.name}: {_long(full)}")
-            continue
-        scheme = template.bind(reference)
+
+    def ranked(scheme: Scheme, board: Board, rule: str, convention: Convention | None) -> Ranking | None:
         try:
-            base = rank_models(full, scheme)
+            return rank_models(board, scheme, convention)
         except (InputError, ConvergenceError) as error:
-            problems.append(f"{scheme.name} under {scheme.conventions[0]}: {error}")
+            problems.append(f"{scheme.name} under {rule}: {error}")
+            return None
+
+    for name in names or scheme_names():
+        scheme = get_scheme(name).bind(reference)
+        slow = scheme.effort == "optimum" or (scheme.costly and len(full.models) > MANY_MODELS)
+        if slow and not thorough:
+            problems.append(f"{scheme.name}: {_long(full)}")
             continue
+        own = scheme.conventions[0]
+        base = ranked(scheme, full, own, own)
         others: list[tuple[str, Board, Convention | None]] = [(rule, full, rule) for rule in scheme.conventions[1:]]
         if cleaned is not None and len(cleaned.models) > 1:
             others.append((COMPLETE, cleaned, None))
-        for rule, board, convention in others:
-            try:
-                other = rank_models(board, scheme, convention)
-            except (InputError, ConvergenceError) as error:
-                problems.append(f"{scheme.name} under {rule}: {error}")
-                continue
-            moves.append(_move(base, other, scheme.conventions[0], rule))
+        for rule, board, convention in others if base is not None else ():
+            other = ranked(scheme, board, rule, convention)
+            if base is not None and other is not None:
+                moves.append(_move(base, other, own, rule))
     moves.sort(key=lambda move: -move.mean_shift)
     return ConventionMoves(tuple(moves), tuple(problems))
 
@@ -290,17 +279,10 @@ def audit_json(
 
 
 def _audit_scheme_json(one: SchemeAudit, board: Board) -> dict[str, Any]:
-    removal = one.removal
-    tried = one.monotonicity
+    removal, tried = one.removal, one.monotonicity
     record: dict[str, Any] = {
-        "iia": {
-            "rate": None if removal is None else removal.rate,
-            "worst_spoiler": None if removal is None else removal.worst_spoiler,
-        },
-        "affine": one.affine,
-        "monotone": one.monotone,
-        "clone": one.clone,
-        "pareto": one.pareto,
+        "iia": {name: getattr(removal, name, None) for name in ("rate", "worst_spoiler")},
+        **{name: getattr(one, name) for name in ("affine", "monotone", "clone", "pareto")},
         "monotonicity": None if tried is None or tried.sampled else tried.violations,
         "hierarchy": one.hierarchy,
         "claims": asdict(one.scheme.claims),
@@ -312,9 +294,10 @@ def _audit_scheme_json(one: SchemeAudit, board: Board) -> dict[str, Any]:
     }
     record |= optimum_json(one.optimum)
     if tried is not None and tried.sampled:
-        names = ("violations", "tried", "cells")
-        record["monotonicity_sample"] = {name: getattr(tried, name) for name in names}
-        record["monotonicity_sample"]["interval"] = list(tried.interval)
+        record["monotonicity_sample"] = {
+            **{name: getattr(tried, name) for name in ("violations", "tried", "cells")},
+            "interval": list(tried.interval),
+        }
     not_measured = {_IN_JSON.get(name, name): _long(board) for name in one.left_out}
     if one.proven:
         not_measured["monotonicity"] = PROVEN

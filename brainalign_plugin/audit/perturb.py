@@ -1,7 +1,7 @@
 """Scores after a leaf has been changed or copied, or a model removed, by the scheme's own code.
 
-A removed model is a masked row, and the scheme scores the smaller board. Closed forms are used where thousands of
-models would take minutes: a linear scheme whose scale gives its norms without each model, and counts on the win matrix.
+Removals have closed forms where thousands of models would take minutes: a linear scheme whose scale gives its norms
+without each model, and counts on the win matrix.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..arrays import BoolArray, FloatArray, IntArray
+from ..arrays import FloatArray, IntArray
 from ..data.board import Board
 from ..parallel import each
 from ..ranking.boards import aggregated, ranks_of_all, resolved_board
@@ -66,7 +66,7 @@ class Case:
     @cached_property
     def cell_weights(self) -> FloatArray | None:
         """Weight of each cell, shape (n, m), where weights do not depend on the scores; else None."""
-        if not (self.scheme.linear and self.scheme.unfitted):
+        if not self.scheme.fixed_weights:
             return None
         return self.scheme.linear_combination(self.scaled, self.resolved).cell_weights(self.scaled)
 
@@ -75,25 +75,17 @@ class Case:
         used, leaf = self.scheme if scheme is None else scheme, self.board.leaves[j]
         if not self.board.complete:
             columns = filled(columns, np.broadcast_to(self.board.states[:, j, None], columns.shape), self.rule)
-        new, old, weights = used.scaled_variants(leaf, columns), self.scaled[:, j], self.cell_weights
-        there = ~np.isnan(old)
-        as_before = ((~np.isnan(new)) == there[:, None]).all(axis=0) & ~np.isinf(new).any(axis=0)
-        unmoved = self._unmoved(j, columns) if used.order_only else np.zeros(columns.shape[1], dtype=np.bool_)
-        for v in range(columns.shape[1]):
-            if unmoved[v]:
+        old, weights = self.scaled[:, j], self.cell_weights
+        there, before = ~np.isnan(old), ranks_from_bottom(self.resolved.scores[:, j, None])[:, 0]
+        for new, after in zip(used.scaled_variants(leaf, columns).T, ranks_from_bottom(columns).T, strict=True):
+            if used.order_only and np.array_equal(before, after, equal_nan=True):
                 yield self.base
-            elif weights is not None and as_before[v]:
-                yield self.base + np.where(there, weights[:, j] * (new[:, v] - old), 0.0)
+            elif weights is not None and np.array_equal(~np.isnan(new), there) and not np.isinf(new).any():
+                yield self.base + np.where(there, weights[:, j] * (new - old), 0.0)
             else:
                 scaled = self.scaled.copy()
-                scaled[:, j] = new[:, v]
+                scaled[:, j] = new
                 yield used.combined(scaled, self.resolved)[0]
-
-    def _unmoved(self, j: int, columns: FloatArray) -> BoolArray:
-        """Mark the variants (v,) that order the models as the leaf does."""
-        before, after = ranks_from_bottom(self.resolved.scores[:, [j]]), ranks_from_bottom(columns)
-        unmoved: BoolArray = ((before == after) | (np.isnan(before) & np.isnan(after))).all(axis=0)
-        return unmoved
 
 
 def halved(scores: FloatArray) -> FloatArray:
@@ -109,8 +101,8 @@ def squared(scores: FloatArray) -> FloatArray:
 def rescaled_each(case: Case, rescale: Rescale) -> FloatArray:
     """Return the scores after rescaling one leaf, for each of the ``m`` leaves, shape (m, n)."""
     rows: list[FloatArray] = []
+    norms = case.scheme.norms
     for j, leaf in enumerate(case.board.leaves):
-        norms = case.scheme.norms
         scheme = case.scheme if norms is None else case.scheme.bind(norms.transformed(leaf, rescale))
         rows.extend(case.variants(j, rescale(case.board.scores[:, [j]]), scheme))
     return np.array(rows)
@@ -143,8 +135,8 @@ def _cloned(case: Case, leaves: Sequence[str]) -> FloatArray:
 def scores_without_each(case: Case, jobs: int = 1) -> FloatArray:
     """Return the scores after each model has been removed, (n, n): row k without model k, whose entry means nothing.
 
-    Missing cells are filled after the removal, because a rule that depends on the other models (just below the lowest
-    score, the mean) then gives another value. NaN for a model that the scheme cannot score.
+    Missing cells are filled after the removal, because a rule may depend on the other models. NaN for a model that the
+    scheme cannot score.
     """
     scheme, board = case.scheme, case.board
     n = len(board.models)
@@ -152,7 +144,7 @@ def scores_without_each(case: Case, jobs: int = 1) -> FloatArray:
     if scheme.independent and others_stay:
         return np.tile(case.base, (n, 1))
     closed = scheme.scale.without_each
-    if board.complete and closed is not None and scheme.linear and scheme.unfitted:
+    if board.complete and closed is not None and scheme.fixed_weights:
         combination = scheme.linear_combination(case.scaled, board)
         return closed(board.scores, combination.cell_weights(np.zeros((1, len(board.leaves))))[0])
     if scheme.without_each is not None and scheme.order_only and others_stay:
@@ -167,7 +159,7 @@ def has_closed_form(scheme: Scheme) -> bool:
     """Return whether all removals from a complete board are scored in closed form."""
     if scheme.wins is not None:
         return scheme.order_only and scheme.without_each is not None
-    return scheme.independent or (scheme.linear and scheme.unfitted and scheme.scale.without_each is not None)
+    return scheme.independent or (scheme.fixed_weights and scheme.scale.without_each is not None)
 
 
 def _without(case: Case, k: int) -> FloatArray:

@@ -170,7 +170,7 @@ def scheme_json(one: SchemePlace) -> dict[str, Any]:
     }
     return {
         **(dict.fromkeys(own) if one.problem else _record(one, *own)),
-        **{name: None if known is None else _plain(getattr(known, field)) for name, field in fields.items()},
+        **{name: _plain(getattr(known, field, None)) for name, field in fields.items()},
         "bounds": _plain(one.bounds),
         "problem": one.problem or None,
     }

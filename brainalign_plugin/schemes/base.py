@@ -212,9 +212,14 @@ class Scheme:
         return self.weights is not None or self.rows is not None
 
     @property
+    def fixed_weights(self) -> bool:
+        """True if a score is a sum of scaled cells under weights that do not depend on the scores."""
+        return isinstance(self.weights, str)
+
+    @property
     def unfitted(self) -> bool:
         """True if only the scale is fitted: a score is a function of the model's own scaled cells."""
-        return isinstance(self.weights, str) or self.own_cells
+        return self.fixed_weights or self.own_cells
 
     @property
     def independent(self) -> bool:

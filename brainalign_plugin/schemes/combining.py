@@ -1,7 +1,7 @@
-"""Combinations of a model's scaled cells into one score, fitted on one board.
+"""Combinations of a model's scaled cells into one score, fitted on one board; a cell that is NaN is left out.
 
 Each works row by row, so that one implementation ranks a board, places a model that is not on it, and resamples the
-benchmarks, where each counts as often as it was drawn. A cell that is NaN is left out.
+benchmarks, where each counts as often as it was drawn.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ RowFunction = Callable[[FloatArray, FloatArray], FloatArray]
 class MeanOfMeans:
     """Recursive mean: each group is the mean of its own columns and of the groups below it."""
 
-    # Columns and positions of the groups below; every group comes after those below it, and the last is the
-    # score.
+    # Columns and positions of the groups below; every group comes after those below it, and the last is the score.
     groups: tuple[tuple[IntArray, tuple[int, ...]], ...]
 
     def scores(self, scaled: FloatArray, counts: FloatArray | None = None) -> FloatArray:
@@ -72,8 +71,7 @@ class WeightedSum:
     def scores(self, scaled: FloatArray, counts: FloatArray | None = None) -> FloatArray:
         """Return the sum of each row."""
         values = np.where(np.isnan(scaled), 0.0, scaled)
-        summed: FloatArray = (values if counts is None else values * counts) @ self.weights
-        return summed
+        return np.asarray((values if counts is None else values * counts) @ self.weights)
 
     def cell_weights(self, scaled: FloatArray) -> FloatArray:
         """Return the weight of each cell, shape (k, m)."""
@@ -97,8 +95,7 @@ class RowByRow:
         """Return rows on the leaves that the function takes, filled where they lack one."""
         if self.columns is None:
             return rows
-        filled: FloatArray = np.column_stack([rows, np.full(len(rows), lacking)])[:, self.columns]
-        return filled
+        return np.asarray(np.column_stack([rows, np.full(len(rows), lacking)])[:, self.columns])
 
 
 # Linear in a row's scaled cells, with a weight each.
@@ -146,10 +143,7 @@ def mean_of_parts(board: Board, name: str) -> MeanOfMeans:
 
 def columns_by_part(board: Board, name: str) -> tuple[IntArray, IntArray]:
     """Return the columns of the neural and of the behavioural leaves, neither of them empty."""
-    neural, behavioural = (
-        np.array([j for j, found in enumerate(board.leaf_parts) if found == part], dtype=np.int64)
-        for part in board.parts
-    )
+    neural, behavioural = (np.flatnonzero(np.array(board.leaf_parts) == part) for part in board.parts)
     for part, found in zip(board.parts, (neural, behavioural), strict=True):
         if not len(found):
             raise BoardError(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 
@@ -126,24 +126,13 @@ def scheme(
                 f"the scheme {name!r} was given {function!r}; use it as a decorator: @scheme({name!r}) above a function"
             )
 
-        def combine(scaled: FloatArray, board: Board) -> FloatArray:
-            del board
+        def combine(scaled: FloatArray, _board: Board) -> FloatArray:
             # A copy, because a function may change its argument.
             return np.asarray(function(np.array(scaled)), dtype=np.float64)
 
-        text = (function.__doc__ or "").strip().partition("\n")[
-            0
-        ] or f"the function {getattr(function, '__name__', name)}"
-        made = Scheme(
-            name=name,
-            family="cardinal",
-            scale=NONE,
-            combination=text,
-            source=OWN,
-            conventions=(missing,),
-            combine=combine,
-            effort=effort,
-        )
+        first_line = (function.__doc__ or "").strip().partition("\n")[0]
+        text = first_line or f"the function {getattr(function, '__name__', name)}"
+        made = Scheme(name, "cardinal", NONE, text, OWN, (missing,), combine=combine, effort=effort)
         return register(made, overwrite=overwrite)
 
     return registered
@@ -187,30 +176,24 @@ def _known() -> dict[str, Scheme]:
     return _REGISTRY
 
 
-def _register_point(point: EntryPoint) -> list[SchemeError]:
-    """Register the schemes of one entry point; return its errors."""
-    refused: list[SchemeError] = []
+def _register_point(point: EntryPoint) -> Iterator[SchemeError]:
+    """Register the schemes of one entry point, and yield its errors."""
     try:
-        schemes = _schemes(point.load())
+        given = point.load()
+        made = given() if callable(given) else given
+        if not isinstance(made, Scheme | Iterable) or isinstance(made, str | bytes):
+            raise SchemeError(f"it gives {made!r}; give a Scheme, or a function that returns Schemes")
+        schemes = (made,) if isinstance(made, Scheme) else tuple(made)
     except (Exception, SystemExit) as cause:  # noqa: BLE001 -- foreign code may fail in any way, and must not take the others down
-        return [_refusal(point, cause)]
+        yield _refusal(point, cause)
+        return
     for scheme in schemes:
         try:
             if not isinstance(scheme, Scheme):
                 raise SchemeError(f"it gives {scheme!r}, which is not a Scheme")
             register(scheme)
         except SchemeError as cause:
-            refused.append(_refusal(point, cause))
-    return refused
-
-
-def _schemes(given: object) -> tuple[object, ...]:
-    made = given() if callable(given) else given
-    if isinstance(made, Scheme):
-        return (made,)
-    if isinstance(made, Iterable) and not isinstance(made, str | bytes):
-        return tuple(made)
-    raise SchemeError(f"it gives {made!r}; give a Scheme, or a function that returns Schemes")
+            yield _refusal(point, cause)
 
 
 def _refusal(point: EntryPoint, cause: BaseException) -> SchemeError:
@@ -256,11 +239,8 @@ def get_scheme(name: str | Scheme) -> Scheme:
         if known.lower() == name.lower():
             return scheme
     near = difflib.get_close_matches(name.upper(), [n.upper() for n in schemes], n=3, cutoff=0.4)
-    hint = (
-        f"did you mean {', '.join(n for n in schemes if n.upper() in near)}?"
-        if near
-        else f"known are {', '.join(schemes)}"
-    )
+    meant = ", ".join(n for n in schemes if n.upper() in near)
+    hint = f"did you mean {meant}?" if near else f"known are {', '.join(schemes)}"
     refused = "".join(f"; refused: {error}" for error in _REFUSED)
     raise SchemeError(f"there is no aggregation scheme {name!r}; {hint}{refused}")
 

@@ -13,9 +13,9 @@ from scipy.sparse.csgraph import connected_components
 
 from brainalign_plugin.data.cleaning import clean
 from brainalign_plugin.errors import BoardError
-from brainalign_plugin.schemes import linear_ordering, rank_models
-from brainalign_plugin.schemes.kemeny import _components, kemeny
-from brainalign_plugin.schemes.linear_ordering import improved, reversed_weight
+from brainalign_plugin.schemes import kemeny as solver
+from brainalign_plugin.schemes import rank_models
+from brainalign_plugin.schemes.kemeny import _components, improved, kemeny, reversed_weight
 from brainalign_plugin.schemes.pairwise import pairwise_wins
 from tests.boards import board_of_matrix, score_matrices, tree_of
 
@@ -90,13 +90,13 @@ def fence(size, weight):
 @pytest.fixture
 def programs(monkeypatch):
     """For every linear program that is solved, whether it was for whole numbers."""
-    solved, relax = [], linear_ordering._relax
+    solved, relax = [], solver._relax
 
     def spied(weights, cuts, settled, start, integral, steps):
         solved.append(integral)
         return relax(weights, cuts, settled, start, integral, steps)
 
-    monkeypatch.setattr(linear_ordering, "_relax", spied)
+    monkeypatch.setattr(solver, "_relax", spied)
     return solved
 
 
@@ -139,7 +139,7 @@ def test_settling_pairs_saves_work_and_changes_nothing(monkeypatch, seed):
     common = random.random((models, 1)) * random.choice([0, 1, 2])
     wins = pairwise_wins(common + 1.2 * random.random((models, benchmarks)))
     result = kemeny(wins)
-    monkeypatch.setattr(linear_ordering, "_settle", lambda *_: None)
+    monkeypatch.setattr(solver, "_settle", lambda *_: None)
     assert kemeny(wins).objective == result.objective == result.bound == kemeny(wins).bound
 
 
@@ -279,7 +279,7 @@ def test_without_rounds_the_bound_is_every_majority():
 
 
 def test_a_program_at_its_limit_leaves_what_was_proven_and_says_so(monkeypatch):
-    monkeypatch.setattr(linear_ordering, "WORK", 0)
+    monkeypatch.setattr(solver, "WORK", 0)
     wins = random_wins(1, 30)
     result = kemeny(wins)
     assert result.objective <= kemeny(wins).bound
