@@ -88,8 +88,7 @@ def order_changes(
 def sign_change_share(base: FloatArray, altered: FloatArray) -> FloatArray:
     """Compute the share of pairs of models whose order changes, for each row of ``altered`` (k, n). Shape (k,)."""
     changes = order_changes(base, altered, fragile=0).per_alteration
-    share: FloatArray = changes / max(len(base) * (len(base) - 1) / 2, 1)
-    return share
+    return np.asarray(changes / max(len(base) * (len(base) - 1) / 2, 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,8 +178,7 @@ def _chosen(schemes: Sequence[str | Scheme], some_missing: bool) -> tuple[list[S
             )
     if by_name:
         return list(found.values()), ()
-    ranked_by_coverage = {one.name for one in found.values() if one.conventions[0] in _COVERAGE}
-    out = tuple(name for name in found if name in ranked_by_coverage and some_missing)
+    out = tuple(one.name for one in found.values() if some_missing and one.conventions[0] in _COVERAGE)
     kept = [one for one in found.values() if one.name not in out]
     return kept if schemes else kept[:DEFAULT_SCHEMES], out
 

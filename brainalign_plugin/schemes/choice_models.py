@@ -65,8 +65,7 @@ def bradley_terry(scores: FloatArray, names: Sequence[str] | None = None) -> Flo
 def _levelled(totals_on: FloatArray, log_worth: FloatArray) -> FloatArray:
     """Average the log worths (n,) over models with the same totals, which differ by rounding alone."""
     alike = np.unique(totals_on, axis=0, return_inverse=True)[1].reshape(-1)
-    level: FloatArray = (np.bincount(alike, log_worth) / np.bincount(alike))[alike]
-    return level
+    return np.asarray((np.bincount(alike, log_worth) / np.bincount(alike))[alike])
 
 
 def plackett_luce(scores: FloatArray, names: Sequence[str] | None = None) -> FloatArray:
@@ -94,8 +93,7 @@ def plackett_luce(scores: FloatArray, names: Sequence[str] | None = None) -> Flo
             change = picks.sums(worth * direction) / left**2
             # The penalty of the Bradley-Terry Hessian above.
             penalty = float(expected.mean() * direction.mean())
-            curved: FloatArray = expected * direction - picks.expected(worth, change) + penalty
-            return curved
+            return np.asarray(expected * direction - picks.expected(worth, change) + penalty)
 
         # Inexact Newton: the tolerance of the step falls with the gradient.
         exact = max(min(0.1, float(np.abs(gradient).max() / picks.count.max())), 1e-6)
@@ -150,8 +148,7 @@ class Picks:
         steps += np.bincount(self.after.ravel(), (self.gone * known).ravel(), size)
         total = np.cumsum(steps.reshape(rows, models + 1)[:, :-1], axis=1)
         total = np.where(self.scored, total, 0.0)
-        summed: FloatArray = np.bincount(self.model.ravel(), total.ravel(), models) * worth
-        return summed
+        return np.asarray(np.bincount(self.model.ravel(), total.ravel(), models) * worth)
 
 
 def ranked(scores: FloatArray) -> tuple[IntArray, FloatArray]:
@@ -197,8 +194,7 @@ def _start(won: FloatArray, met: FloatArray) -> FloatArray:
 
 
 def _centred(log_worth: FloatArray) -> FloatArray:
-    centred: FloatArray = log_worth - log_worth.mean()
-    return centred
+    return np.asarray(log_worth - log_worth.mean())
 
 
 def _minimum(name: str, evaluate: Evaluate, step: Step, start: FloatArray, scale: float) -> FloatArray:

@@ -192,8 +192,7 @@ def _majorities(weights: IntArray, order: IntArray) -> FloatArray:
     """Mark with 1 where the row's model has the majority against the column's, ties by the order."""
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
-    above: FloatArray = np.where(weights == 0, place[:, None] < place, weights > 0).astype(np.float64)
-    return above
+    return np.where(weights == 0, place[:, None] < place, weights > 0).astype(np.float64)
 
 
 def _violated_cycles(weights: IntArray, above: FloatArray, order: IntArray) -> IntArray:

@@ -51,8 +51,7 @@ def first_component(centred: FloatArray, like: FloatArray, order: IntArray) -> F
         # basis @ basis[j] is the projection of leaf j on the eigenspace.
         decisive = next(j for j in order if np.linalg.norm(basis[j]) > _SAME)
         direction = basis @ basis[decisive]
-    weights: FloatArray = direction / np.linalg.norm(direction)
-    return weights
+    return np.asarray(direction / np.linalg.norm(direction))
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +66,7 @@ class OneFactor:
     def score_weights(self) -> FloatArray:
         """Weights of the leaves in the regression estimate of the factor (Thomson 1951), shape (m,)."""
         precise = self.loadings / self.uniquenesses
-        weights: FloatArray = precise / (1 + precise @ self.loadings)
-        return weights
+        return np.asarray(precise / (1 + precise @ self.loadings))
 
 
 def one_factor(correlations: FloatArray) -> OneFactor:
@@ -167,8 +165,7 @@ def least_variance_weights(covariance: FloatArray) -> FloatArray:
         weights, _ = optimize.nnls(root, linalg.solve_triangular(root, np.ones(m), trans="T"))
     except RuntimeError as cause:
         raise ConvergenceError(f"the weights of {m} benchmarks have not converged ({cause}); use ZMEAN") from cause
-    shares: FloatArray = weights / weights.sum()
-    return shares
+    return np.asarray(weights / weights.sum())
 
 
 def _filled(name: str, scaled: FloatArray) -> FloatArray:
@@ -193,8 +190,7 @@ def _turned(weights: FloatArray, z: FloatArray, order: IntArray) -> FloatArray:
     along = float(scores @ like)
     if abs(along) <= _SAME * np.linalg.norm(scores) * np.sqrt(len(like)):
         along = next((weights[j] for j in order if abs(weights[j]) > _SAME), 1.0)
-    turned: FloatArray = weights if along >= 0 else -weights
-    return turned
+    return np.asarray(weights if along >= 0 else -weights)
 
 
 def _pc1_weights(scaled: FloatArray, board: Board) -> FloatArray:

@@ -45,8 +45,7 @@ def _geometric_mean(_scaled: FloatArray, _board: Board) -> RowFunction:
         counted = ~np.isnan(scores) * counts
         logs = np.log(np.where(np.isnan(scores), 1.0, np.maximum(scores, _SMALLEST)))
         with np.errstate(invalid="ignore"):
-            mean: FloatArray = np.exp((logs * counted).sum(axis=1) / counted.sum(axis=1))
-        return mean
+            return np.asarray(np.exp((logs * counted).sum(axis=1) / counted.sum(axis=1)))
 
     return means
 
@@ -61,8 +60,7 @@ def medians(scaled: FloatArray, counts: FloatArray) -> FloatArray:
         np.take_along_axis(ordered, (drawn <= place).sum(axis=1, keepdims=True).clip(max=scaled.shape[1] - 1), axis=1)
         for place in (np.floor((count - 1) / 2), np.floor(count / 2))
     )
-    middle: FloatArray = np.where(count > 0, (lower + upper) / 2, np.nan)[:, 0]
-    return middle
+    return np.asarray(np.where(count > 0, (lower + upper) / 2, np.nan)[:, 0])
 
 
 def _median(_scaled: FloatArray, _board: Board) -> RowFunction:

@@ -17,22 +17,16 @@ _BLOCK = 128
 def pairwise_wins(scores: FloatArray) -> IntArray:
     """Count for every pair the columns of scores (n, m) that have both and the first above the second; shape (n, n)."""
     models, benchmarks = scores.shape
-    wins = np.empty((models, models), dtype=np.int64)
+    wins = np.zeros((models, models), dtype=np.int64)
     if not scores.size:
-        wins[:] = 0
         return wins
     winner, loser = _order_codes(scores)
-    counter = np.min_scalar_type(benchmarks)
-    count = np.empty((min(_BLOCK, models), models), dtype=counter)
-    above = np.empty(count.shape, dtype=np.bool_)
     for first in range(0, models, _BLOCK):
         rows = slice(first, min(first + _BLOCK, models))
-        block, mask = count[: rows.stop - first], above[: rows.stop - first]
-        block[:] = 0
+        count = np.zeros((rows.stop - first, models), dtype=np.min_scalar_type(benchmarks))
         for column in range(benchmarks):
-            np.greater(winner[column, rows, None], loser[column], out=mask)
-            block += mask.view(np.uint8)
-        wins[rows] = block
+            count += winner[column, rows, None] > loser[column]
+        wins[rows] = count
     return wins
 
 
@@ -56,5 +50,4 @@ def _order_codes(scores: FloatArray) -> tuple[npt.NDArray[np.unsignedinteger[Any
 def pairwise_compared(scores: FloatArray) -> IntArray:
     """Count the columns in which both models of a pair are present; on the diagonal a model's own. Shape (n, n)."""
     present = (~np.isnan(scores)).astype(np.float32)
-    compared: IntArray = np.rint(present @ present.T).astype(np.int64)
-    return compared
+    return np.rint(present @ present.T).astype(np.int64)

@@ -65,8 +65,7 @@ def _affine_without_each(norms_without: Norms, scores: FloatArray, weights: Floa
     placed = scores - np.partition(scores, middle, axis=0)[middle]
     norms = norms_without(placed)
     slopes = weights / norms.spread
-    sums: FloatArray = slopes @ placed.T - (slopes * norms.centre - weights * norms.offset).sum(axis=1, keepdims=True)
-    return sums
+    return np.asarray(slopes @ placed.T - (slopes * norms.centre - weights * norms.offset).sum(axis=1, keepdims=True))
 
 
 def _ranked_without_each(of_rank: OfRank, scores: FloatArray, weights: FloatArray) -> FloatArray:
@@ -128,8 +127,7 @@ def _sums_without(values: FloatArray) -> FloatArray:
     before, after = np.zeros(values.shape), np.zeros(values.shape)
     before[1:] = np.cumsum(values[:-1], axis=0)
     after[:-1] = np.cumsum(values[:0:-1], axis=0)[::-1]
-    sums: FloatArray = before + after
-    return sums
+    return np.asarray(before + after)
 
 
 def _constant_without(scores: FloatArray) -> BoolArray:
@@ -155,8 +153,7 @@ def _medians_without(values: FloatArray) -> FloatArray:
     ordered, place = values[order], np.argsort(order)
 
     def without(position: int) -> FloatArray:
-        left: FloatArray = np.where(place <= position, ordered[position + 1], ordered[position])
-        return left
+        return np.where(place <= position, ordered[position + 1], ordered[position])
 
     return (without((n - 2) // 2) + without((n - 1) // 2)) / 2
 

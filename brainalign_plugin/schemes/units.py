@@ -43,9 +43,14 @@ class Units:
         """Weight of each unit in the mean, shape (p,)."""
         return np.asarray(self.weights[self.stratum] * self.shares)
 
+    @property
+    def membership(self) -> FloatArray:
+        """Units that belong to each stratum, shape (p, r)."""
+        return (self.stratum[:, None] == np.arange(len(self.strata))).astype(np.float64)
+
     def sums(self, means: FloatArray) -> FloatArray:
         """Return the sum of the unit means in each stratum; shape (n, p) to (n, r)."""
-        return np.asarray(means @ (self.stratum[:, None] == np.arange(len(self.strata))))
+        return np.asarray(means @ self.membership)
 
     def papers(self, stratum: int) -> tuple[str, ...]:
         """Return the papers that measured a stratum, by its position."""
@@ -96,8 +101,8 @@ def units_of(tree: BenchmarkTree, leaves: Sequence[str], weights: FloatArray) ->
 class PaperVariances:
     """Variance between papers in each of ``r`` strata."""
 
-    # Shape (r,); mean variance of the stratum's units less their mean covariance, not below 0; for a stratum with
-    # one unit `pooled` times the variance of that unit.
+    # Shape (r,); mean variance of the stratum's units less their mean covariance, not below 0; for a stratum with one
+    # unit `pooled` times the variance of that unit.
     values: FloatArray
     # Mean over the strata with several units of the share of a unit's variance that is its paper's; None where no
     # stratum has two units that vary, so that nothing is estimable.
@@ -118,8 +123,7 @@ def variances_between(own: FloatArray, together: FloatArray, units: Units) -> tu
     `own`: shape (b, p); variances of the unit means. `together`: shape (b, r); of their sum in each stratum.
     """
     k = units.counts
-    member = units.stratum[:, None] == np.arange(len(k))
-    mean = own @ member / k
+    mean = own @ units.membership / k
     # The variance of a sum is that of its terms and their covariances.
     between = (together - mean * k) / np.maximum(k * (k - 1), 1)
     values = np.where(k > 1, np.maximum(mean - between, 0.0), np.nan)

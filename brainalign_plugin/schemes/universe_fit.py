@@ -51,8 +51,7 @@ class UniverseScores:
     @property
     def ranked(self) -> BoolArray:
         """Models whose units carry more than half of the weight, shape (n,): one part alone gives no rank."""
-        enough: BoolArray = self.weight > RANKED_WEIGHT + 1e-9
-        return enough
+        return np.asarray(self.weight > RANKED_WEIGHT + 1e-9)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,11 +75,15 @@ class UniverseFit:
     def scores(self, means: FloatArray) -> UniverseScores:
         """Score models by their unit means, each by its own alone. `means`: shape (n, p); NaN where missing."""
         units = self.units
-        weights, onto = units.weights, _membership(units)
+        weights, onto = units.weights, units.membership
         present = ~np.isnan(means)
         counts = (present @ onto).astype(np.int64)
         patterns, pattern = np.unique(counts, axis=0, return_inverse=True)
-        posterior = _posterior(_root(self.covariance), patterns / self.paper_variances)
+        # A square root of the covariance, and the covariance of the true values given the units of each pattern.
+        values, vectors = np.linalg.eigh(self.covariance)
+        root = vectors * np.sqrt(np.maximum(values, 0.0))
+        inner = np.eye(len(root)) + np.einsum("ji,gj,jk->gik", root, patterns / self.paper_variances, root)
+        posterior = root @ np.linalg.solve(inner, np.broadcast_to(root.T, inner.shape))
         deviations = np.where(present, means - self.means, 0.0) @ onto / self.paper_variances
         # Weights of the deviations, pattern by pattern, so that a model's score is the same whatever others are scored.
         predicted = (deviations * (posterior @ weights)[pattern.ravel()]).sum(axis=1)
@@ -117,7 +120,7 @@ class _Problem:
     """Unit means in units of their stratum's spread, and what of them the likelihood needs."""
 
     def __init__(self, means: FloatArray, units: Units, pooled: float) -> None:
-        self.units, self.present, self.onto = units, ~np.isnan(means), _membership(units)
+        self.units, self.present, self.onto = units, ~np.isnan(means), units.membership
         squares = np.where(self.present, (means - np.nanmean(means, axis=0)) ** 2, 0.0)
         spread = np.sqrt(squares.sum(axis=0) @ self.onto / (self.present.sum(axis=0) @ self.onto))
         self.spread = np.where(spread > _VARIES, spread, 1.0)
@@ -134,7 +137,7 @@ class _Problem:
 
     def fit(self, near: UniverseFit | None = None) -> UniverseFit:
         """Minimise the negative log likelihood over means, a Cholesky factor and log variances."""
-        start = self.start() if near is None else self.from_fit(near)
+        start = self.start(near)
         guess = None if near is None or near.inverse_curvature.shape[0] != len(start) else near.inverse_curvature
         # A step too far is taken back, so that what overflows there does no harm.
         with np.errstate(all="ignore"):
@@ -151,24 +154,19 @@ class _Problem:
             inverse,
         )
 
-    def start(self) -> FloatArray:
-        """Return parameters to start from: half of the variance between papers, strata moderately related."""
-        r = len(self.units.strata)
-        centre = self.values.sum(axis=0) / self.present.sum(axis=0)
-        root = np.linalg.cholesky(0.5 * (0.7 * np.eye(r) + 0.3))
-        pieces = [root[np.tril_indices(r)], np.full(int((~self.alone).sum()), np.log(0.5))]
-        return np.concatenate(pieces if self.fixed else [centre, *pieces])
-
-    def from_fit(self, near: UniverseFit) -> FloatArray:
-        """Return the parameters of another fit of the same units."""
-        r, scale = len(self.units.strata), self.spread
-        covariance = near.covariance / np.outer(scale, scale) + _LEAST * np.eye(r)
-        variances = (near.paper_variances / scale**2)[~self.alone]
-        pieces = [
-            np.linalg.cholesky(covariance)[np.tril_indices(r)],
-            np.log(np.maximum(variances, 2 * _LEAST) - _LEAST),
-        ]
-        means = near.means / scale[self.units.stratum]
+    def start(self, near: UniverseFit | None) -> FloatArray:
+        """Return parameters to start from: of a fit of the same units, or half of the variance between papers."""
+        if near is None:
+            means = self.values.sum(axis=0) / self.present.sum(axis=0)
+            covariance = 0.5 * (0.7 * np.eye(len(self.units.strata)) + 0.3)
+            logs = np.full(int((~self.alone).sum()), np.log(0.5))
+        else:
+            scale = self.spread
+            means = near.means / scale[self.units.stratum]
+            covariance = near.covariance / np.outer(scale, scale) + _LEAST * np.eye(len(scale))
+            variances = (near.paper_variances / scale**2)[~self.alone]
+            logs = np.log(np.maximum(variances, 2 * _LEAST) - _LEAST)
+        pieces = [np.linalg.cholesky(covariance)[self.lower], logs]
         return np.concatenate(pieces if self.fixed else [means, *pieces])
 
     def unpack(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -263,24 +261,3 @@ def _minimised(
         stalled = stalled + 1 if value - following < _GAIN * (1 + abs(value)) else 0
         point, value, gradient = point + moved, following, next_gradient
     return point, value, inverse
-
-
-def _membership(units: Units) -> FloatArray:
-    """Return which unit belongs to which stratum, shape (p, r)."""
-    onto = np.zeros((len(units.names), len(units.strata)))
-    onto[np.arange(len(units.names)), units.stratum] = 1.0
-    return onto
-
-
-def _root(covariance: FloatArray) -> FloatArray:
-    """Return a square root of a positive semidefinite matrix."""
-    values, vectors = np.linalg.eigh(covariance)
-    root: FloatArray = vectors * np.sqrt(np.maximum(values, 0.0))
-    return root
-
-
-def _posterior(root: FloatArray, precision: FloatArray) -> FloatArray:
-    """Return the covariance of the true values given the units of each pattern, shape (g, r, r)."""
-    inner = np.eye(len(root)) + np.einsum("ji,gj,jk->gik", root, precision, root)
-    covariance: FloatArray = root @ np.linalg.solve(inner, np.broadcast_to(root.T, inner.shape))
-    return covariance
