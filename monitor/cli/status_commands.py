@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from ..config.settings import Effective
     from ..operations.status import Standing
-    from ..store.stored import PullRecord
 
 Check = Annotated[bool, option("Exit code 8 if a check fails: for health checks.", name="--check")]
 
@@ -39,12 +38,6 @@ def status(check: Check = False, *, where: Where, as_json: AsJson = False) -> No
         raise typer.Exit(8)
 
 
-def _outcome(pull: PullRecord | None) -> str:
-    if pull is None:
-        return ""
-    return f" ({pull.outcome.value}{f'; {pull.message}' if pull.message else ''})"
-
-
 def _lines(found: Standing) -> list[str]:
     def moment(record: object) -> str:
         at = getattr(record, "at", None)
@@ -53,8 +46,10 @@ def _lines(found: Standing) -> list[str]:
     rows: list[tuple[str, str]] = []
     for one in found.leaderboards:
         of = f" of {one.domain}" if len(found.leaderboards) > 1 else ""
+        last = one.last_pull
+        outcome = "" if last is None else f" ({last.outcome.value}{last.message and f'; {last.message}'})"
         rows += [
-            (f"last pull{of}", moment(one.last_pull) + _outcome(one.last_pull)),
+            (f"last pull{of}", moment(last) + outcome),
             (f"last success{of}", moment(one.last_success)),
             (f"last news{of}", moment(one.last_news)),
             (f"newest board{of}", "none" if one.board is None else f"{one.board.id}, {moments_of(one.board)}"),
@@ -62,10 +57,10 @@ def _lines(found: Standing) -> list[str]:
     rows.append(("snapshots", str(found.snapshots)))
     for job, due in found.next_slots.items():
         run = found.last_runs.get(job)
-        last = "never run" if run is None else f"{run.state.value} for {run.slot:%Y-%m-%d %H:%M} UTC"
+        state = "never run" if run is None else f"{run.state.value} for {run.slot:%Y-%m-%d %H:%M} UTC"
         later = "never again" if due is None else f"next {due:%Y-%m-%d %H:%M} UTC while `brainalign serve` runs"
-        rows.append((f"job {job}", f"{last}, {later}"))
-    counts = ", ".join(f"{count} {state.value.replace('_', ' ')}" for state, count in found.messages.items() if count)
+        rows.append((f"job {job}", f"{state}, {later}"))
+    counts = ", ".join(f"{count} {kind.value.replace('_', ' ')}" for kind, count in found.messages.items() if count)
     rows.append(("messages", counts or "none"))
     for alarm in found.alarms:
         often = f"{counted(alarm.failures, 'failure')} in a row since {alarm.since:%Y-%m-%d %H:%M} UTC"

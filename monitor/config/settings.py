@@ -249,17 +249,15 @@ def load_settings(**options: Any) -> Settings:
 
 def effective_settings(settings: Settings, **options: Any) -> tuple[Effective, ...]:
     """Return every setting in force, as `load_settings` gave it for these options, and its origin, in their order."""
-    layers = (
-        ("option", {name: value for name, value in options.items() if value is not None}),
-        ("environment", Environment(Settings, settings.home)()),
-        (CONFIG_NAME, HomeFile(Settings, settings.home)()),
-    )
+    given = {name for name, value in options.items() if value is not None}
+    environment, file = Environment(Settings, settings.home)(), HomeFile(Settings, settings.home)()
 
     def origin(path: Keys) -> str:
-        for layer, values in layers:
-            if _within(values, path):
-                return _place(path) if layer == "environment" else layer if layer != "option" else _option(path)
-        return "default"
+        if path[0] in given:
+            return _option(path)
+        if _within(environment, path):
+            return [*_variables(path), variable(path) + IN_FILE.upper()][0]
+        return CONFIG_NAME if _within(file, path) else "default"
 
     return tuple(
         Effective(".".join(path), _shown(value), origin(path), isinstance(value, SecretStr))
@@ -333,7 +331,7 @@ def _message(cause: ValidationError, given: Mapping[str, Any]) -> str:
     if first["type"] == "missing":
         return f"the setting {name} is missing; give it in {CONFIG_NAME} or as {variable(path)}{more}"
     problem = first["msg"].removeprefix("Value error, ")
-    where = _option(path) if path[0] in given else _place(path) if _in_environment(path) else CONFIG_NAME
+    where = _option(path) if path[0] in given else [*_variables(path), CONFIG_NAME][0]
     return (
         f"the setting {name} {_given(path, first['input'])}: {problem[:1].lower()}{problem[1:]}; correct it in "
         f"{where}{more}"
@@ -362,12 +360,9 @@ def _nearest_setting(path: Keys) -> str:
     return reading.nearest(".".join(path), elsewhere or beside)
 
 
-def _in_environment(path: Keys) -> bool:
-    return any(os.environ.get(variable(path) + end) for end in ("", IN_FILE.upper()))
-
-
-def _place(path: Keys) -> str:
-    return variable(path) if os.environ.get(variable(path)) else variable(path) + IN_FILE.upper()
+def _variables(path: Keys) -> list[str]:
+    """Return the variables that give a setting, itself or in a file."""
+    return [name for name in (variable(path), variable(path) + IN_FILE.upper()) if os.environ.get(name)]
 
 
 def _option(path: Keys) -> str:

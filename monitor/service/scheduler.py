@@ -35,39 +35,36 @@ log = structlog.get_logger("brainalign")
 class Job:
     """Something that is done in every slot of a schedule."""
 
-    name: str
+    kind: str  # `pull`, or the period of a digest
     schedule: Schedule
-    work: Callable[[RunRecord], object]  # Does it, given the slot that is claimed
     monitor: Monitor  # Of its leaderboard
+
+    @property
+    def name(self) -> str:
+        """Name of its slots."""
+        return f"{self.kind}{self.monitor.suffix}"
+
+    def work(self, run: RunRecord) -> object:
+        """Do it in the slot that is claimed."""
+        if self.kind == PULL:
+            return pull_once(self.monitor, run, None)
+        return queue_digest(self.monitor, DigestPeriod(self.kind), run)
 
 
 def jobs_of(monitor: Monitor) -> tuple[Job, ...]:
     """Return the jobs of the configuration: pulling, and the digests, of each leaderboard."""
-    return tuple(job for one in monitor.each() for job in _jobs_of_one(one))
-
-
-def _jobs_of_one(monitor: Monitor) -> tuple[Job, ...]:
-    def digest(period: DigestPeriod) -> Callable[[RunRecord], object]:
-        return lambda run: queue_digest(monitor, period, run)
-
-    works: dict[str, Callable[[RunRecord], object]] = {PULL: lambda run: pull_once(monitor, run, None)}
-    works |= {period.value: digest(period) for period in (DigestPeriod.WEEKLY, DigestPeriod.MONTHLY)}
-    schedules = monitor.settings.schedule.schedules
     return tuple(
-        Job(f"{name}{monitor.suffix}", schedules[name], works[name], monitor) for name in works if name in schedules
+        Job(kind, schedule, one) for one in monitor.each() for kind, schedule in one.settings.schedule.schedules.items()
     )
 
 
 def due_of(monitor: Monitor, job: Job, now: datetime) -> Due:
     """Return the slots of a job that are due, and those that were missed."""
     store, schedule = monitor.store, monitor.settings.schedule
-    again = [
-        run.slot
-        for run in store.slots(job.name, now - LOOK_BACK, now)
-        if run.state is RunState.LOST and run.attempt < ATTEMPTS
-    ]
+    lost = [run for run in store.slots(job.name, now - LOOK_BACK, now) if run.state is RunState.LOST]
+    again = [run.slot for run in lost if run.attempt < ATTEMPTS]
     last = store.last_slot(job.name, now)
-    if last is None and job.name.startswith(PULL):
+    if last is None and job.kind == PULL:
         # The first run follows the start without a wait.
         found = due_slots(job.schedule, now, now - LOOK_BACK, again, 1, LOOK_BACK)
         return Due(found.now, ())
@@ -114,7 +111,7 @@ def _do_job(monitor: Monitor, job: Job, now: datetime) -> int:
     done = 0
     for slot in due.now:
         try:
-            done += do_slot(job.monitor, job.name, slot, lambda run: (job.work(run), run)) is not None
+            done += do_slot(job.monitor, job.name, slot, job.work) is not None
         except BrainAlignError as failure:
             log.error("run failed", job=job.name, slot=str(slot), kind=type(failure).__name__, error=str(failure))
             done += 1
