@@ -45,8 +45,9 @@ class Table:
 def read_table(text: str) -> Table:
     """Read a CSV text with a header; ValueError if there is no row, or it ends within quotes.
 
-    The separator (comma, semicolon or tab) is the one that the header has most of. Lines above the header that begin
-    with ``#`` are comments; a line ``sep=;`` states the separator. Rows and columns without any text are left out.
+    The separator (comma, semicolon or tab) is the one that the header has most of, or a vertical bar if it has none.
+    Lines above the header that begin with ``#`` are comments; a line ``sep=;`` states the separator. Rows and columns
+    without any text are left out.
     """
     comments, found = _split(text)
     rows = [row for row in found if any(field.text.strip() for field in row.fields)]
@@ -71,14 +72,17 @@ def _split(text: str) -> tuple[list[str], Iterator[Row]]:
     while at < len(text):
         end = _LINE_END.search(text, at)
         content = text[at : end.start() if end else len(text)]
-        plain = content.strip(' ,;\t"')
+        plain = content.strip(' ,;\t|"')
         if named := _SEPARATOR_LINE.fullmatch(content.strip(" ")):
             separator = named[1]
         elif plain.startswith("#"):
             comments.append(plain)
         elif plain:
             unquoted = re.sub('"[^"]*"', "", content)
-            return comments, csv_rows(text[at:], separator or max(_SEPARATORS, key=unquoted.count), line)
+            most = max(_SEPARATORS, key=unquoted.count)
+            if most not in unquoted and "|" in unquoted:
+                most = "|"
+            return comments, csv_rows(text[at:], separator or most, line)
         at, line = end.end() if end else len(text), line + 1
     raise ValueError("it has no rows")
 

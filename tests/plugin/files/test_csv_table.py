@@ -21,6 +21,8 @@ from brainalign_plugin.files.csv_table import csv_text, decimal_point, read_tabl
         ('"# x, y",,\n#z;;\n,,\na,b,\n1,2,\n,,\n', ("# x, y", "#z"), ["a", "b"], [["1", "2"]]),
         ("sep=\t\na;b\tc\n1\t2\n", (), ["a;b", "c"], [["1", "2"]]),
         ('"a,b";c\n1;"x\ny"\n', (), ["a,b", "c"], [["1", "x\ny"]]),
+        ('# x||\n||\nmodel|"a|b"|c\nx|0,5|1\n', ("# x",), ["model", "a|b", "c"], [["x", "0,5", "1"]]),
+        ("a|b,c\n1|2,3\n", (), ["a|b", "c"], [["1|2", "3"]]),
         ("a\r1\r\r2\r", (), ["a"], [["1"], ["2"]]),
     ],
 )
