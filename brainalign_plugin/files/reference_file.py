@@ -118,7 +118,7 @@ def write_reference(path: Path | str, reference: Reference, replace_existing: bo
     ...     ba.read_reference(path).name
     'base'
     """
-    target, data, temporary = Path(path), reference_bytes(reference), None
+    target, data = Path(path), reference_bytes(reference)
     if target.exists() and not replace_existing:
         raise ReferenceBoardError(
             f"{str(target)!r} exists, and scores that were made with it could not be made again; choose another name, "
@@ -126,23 +126,20 @@ def write_reference(path: Path | str, reference: Reference, replace_existing: bo
         )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".reference-", suffix=".tmp")
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        # mkstemp gives access to the owner only, and references are shared.
-        temporary.chmod(0o644)
-        temporary.replace(target)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".reference-") as folder:
+            temporary = Path(folder, "new")
+            with temporary.open("wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            # References are shared, also by a user whose new files are private.
+            temporary.chmod(0o644)
+            temporary.replace(target)
     except OSError as cause:
         raise ReferenceBoardError(
             f"cannot write the reference file {str(target)!r}: {cause.strerror}; check the folder's permissions and "
             "free space"
         ) from cause
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
     return target
 
 
