@@ -1,8 +1,7 @@
 """Link the meta-benchmarks into Brain-Score's folders of plugins, and remove the links.
 
-Brain-Score finds a benchmark by reading the ``__init__.py`` of every folder in the ``benchmarks`` of brainscore_vision
-or brainscore_language; there is no other way in. The link is such a folder with one file, which registers classes of
-this package.
+Brain-Score finds a benchmark only by reading the ``__init__.py`` of every folder in its package's ``benchmarks``. The
+link is such a folder with one file, which registers classes of this package.
 """
 
 from __future__ import annotations
@@ -93,16 +92,15 @@ def link(record: Path | None = None, domain: str = "vision") -> LinkStatus:
         raise LinkError(f"{_duplicate_message(domain, duplicates)}; use that one, or move it away")
     if _text(place) != registration(domain, identifiers()):
         try:
-            _clear_unfinished(folder)
-            made = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder))
-            try:
+            _remove(*folder.glob(f"{_UNFINISHED}*"))
+            with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=folder) as unfinished:
+                made = Path(unfinished, FOLDER)
+                made.mkdir()
                 (made / "__init__.py").write_text(registration(domain, identifiers()), encoding="utf-8")
                 made.chmod(0o755)
                 # A folder cannot be replaced atomically, and the one that is there was made by `link`.
                 _remove(place)
                 made.rename(place)
-            finally:
-                _remove(made)
         except OSError as cause:
             raise _cannot_write(folder, cause) from cause
     _remember(record, {**_recorded(record), str(place): _version(domain)})
@@ -116,8 +114,7 @@ def unlink(record: Path | None = None, domain: str = "vision") -> LinkStatus:
     if folder is not None:
         _refuse_foreign(folder / FOLDER)
         try:
-            _clear_unfinished(folder)
-            _remove(folder / FOLDER)
+            _remove(*folder.glob(f"{_UNFINISHED}*"), folder / FOLDER)
             if left is not None:
                 _remove_empty(left)
         except OSError as cause:
@@ -244,14 +241,10 @@ def _duplicate_message(domain: str, duplicates: dict[str, str]) -> str:
     return f"{where} already, and wants each in one folder"
 
 
-def _remove(place: Path) -> None:
-    if place.is_dir():
-        shutil.rmtree(place)
-
-
-def _clear_unfinished(folder: Path) -> None:
-    for path in folder.glob(f"{_UNFINISHED}*"):
-        _remove(path)
+def _remove(*places: Path) -> None:
+    for place in places:
+        if place.is_dir():
+            shutil.rmtree(place)
 
 
 def _cannot_write(folder: Path, cause: OSError) -> LinkError:

@@ -1,7 +1,6 @@
 """Score a candidate on benchmarks by running them, and save each result at once.
 
-Results of one model are in one file, a JSON object a line, appended and flushed to disk as soon as a benchmark is done:
-after a crash the next run continues with the benchmark that was being scored. An incomplete last line is no result.
+Results of one model are in one file, a JSON object a line. An incomplete last line is no result.
 """
 
 from __future__ import annotations

@@ -70,8 +70,7 @@ class OfficialBoard:
 
 def capped(tree: BenchmarkTree, scores: FloatArray) -> FloatArray:
     """Cap every column to [0, 1] but those of engineering benchmarks; NaN stays NaN. Shape (n, k) in and out."""
-    engineering = np.array([node.is_engineering for node in tree.nodes], dtype=bool)
-    limited: FloatArray = np.where(engineering, scores, np.clip(scores, 0.0, 1.0))
+    limited: FloatArray = np.where(tree.engineering, scores, np.clip(scores, 0.0, 1.0))
     return limited
 
 
@@ -97,27 +96,26 @@ def official_board(
     scores: FloatArray,
     states: StateArray,
     root: str,
-    has_published: bool,
+    may_be_published: bool,
     published_ranks: Sequence[int | None] = (),
 ) -> OfficialBoard:
     """Recompute the official aggregate.
 
     `scores, states`: shape (n, k); the groups' columns hold the published values, for comparison only.
-    `has_published`: whether there are any. `published_ranks`: one a model, to be compared.
+    `may_be_published`: whether there can be any. `published_ranks`: one a model, to be compared.
     """
-    values = np.where(states == CellState.SCORED, capped(tree, scores), 0.0)
-    means = node_means(tree, values)
+    # A database of results, unlike the site, has no scores of groups.
+    has_published = may_be_published and bool((states[:, tree.groups] != CellState.NEVER).any())
+    means = node_means(tree, np.where(states == CellState.SCORED, capped(tree, scores), 0.0))
     known: StateArray = np.array(states, dtype=np.int8)
     for i in tree.bottom_up:
-        if not tree.nodes[i].is_leaf:
+        if tree.groups[i]:
             below = known[:, list(tree.child_positions[i])]
             known[:, i] = below.max(axis=1, initial=CellState.NEVER)
     means[known != CellState.SCORED] = np.nan
     column = tree.index[tree[root].type_id]
-    groups = np.array([not node.is_leaf for node in tree.nodes], dtype=bool)
-    engineering = np.array([node.is_engineering for node in tree.nodes], dtype=bool)
     # Leaves are published in three decimals (the site's CSV export: two), so their mean may round differently.
-    rounding = _last_decimal(scores[:, ~groups & ~engineering])
+    rounding = _last_decimal(scores[:, ~tree.groups & ~tree.engineering])
     agree = np.abs(scores[:, column] - means[:, column]) <= rounding + _BINARY
     ranked = np.where(has_published & agree, scores[:, column], means[:, column])
     ranks = official_ranks(ranked, known[:, column])
@@ -129,8 +127,8 @@ def official_board(
             at = tree.index[name]
             apart = np.abs(means[:, at] - scores[:, at])
             differences[name] = None if np.isnan(apart).all() else float(np.nanmax(apart))
-        published = groups & (states != CellState.NEVER).any(axis=0)
-        written_as_never = engineering & (states == CellState.FAILED) & (known == CellState.NEVER)
+        published = tree.groups & (states != CellState.NEVER).any(axis=0)
+        written_as_never = tree.engineering & (states == CellState.FAILED) & (known == CellState.NEVER)
         mismatches = int(((known != states) & ~written_as_never)[:, published].sum())
     return OfficialBoard(
         tree=tree,

@@ -211,11 +211,8 @@ class Snapshot:
 
     def official(self) -> OfficialBoard:
         """Recompute Brain-Score's aggregate and rank, and compare them with the published ones."""
-        groups = np.array([not node.is_leaf for node in self.tree.nodes], dtype=bool)
-        # A database of results, unlike the site, has no scores of groups.
-        published = not self.reconstructed and bool((self.states[:, groups] != CellState.NEVER).any())
         ranks = [model.published_rank for model in self.models]
-        return official_board(self.tree, self.scores, self.states, self.root, published, ranks)
+        return official_board(self.tree, self.scores, self.states, self.root, not self.reconstructed, ranks)
 
     def board(self, root: str | None = None) -> Board:
         """Return the leaves under ``root`` (the ranked aggregate if None), scores capped to [0, 1], as a `Board`."""

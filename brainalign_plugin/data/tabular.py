@@ -28,11 +28,9 @@ _NUMBERED = frozenset({"", "index", "unnamed: 0"})
 def parse_frame(
     frame: pd.DataFrame, groups: Mapping[str, str] | None, domain: str
 ) -> tuple[list[str], list[str], FloatArray, BenchmarkTree]:
-    """Return the models, benchmarks and scores (n, m) of a table, a row a model, and the tree of its benchmarks.
+    """Return the models, benchmarks and scores (n, m) of a table, and the tree of its benchmarks.
 
-    `groups`: path of each benchmark's group below the average, ``"neural"`` or ``"neural/V1/Paper2020"``; ``neural``
-    and ``behavior`` at the top are the two parts. Without it, columns that are paths or of several levels name their
-    groups. Raises BoardError; the message names the cell and the next step.
+    See `Board.from_frame`. Raises BoardError; the message names the cell and the next step.
     """
     if not hasattr(frame, "columns"):
         raise BoardError(

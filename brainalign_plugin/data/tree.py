@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..arrays import FloatArray, IntArray
+from ..arrays import BoolArray, FloatArray, IntArray
 from ..errors import SnapshotError
 from ..text import brief
 
@@ -119,6 +119,16 @@ class BenchmarkTree:
             raise SnapshotError(f"there is no benchmark {type_id!r} in this tree of {len(self.nodes)} nodes") from None
 
     @cached_property
+    def engineering(self) -> BoolArray:
+        """True for each engineering benchmark, whose scores have no cap."""
+        return np.array([node.is_engineering for node in self.nodes], dtype=bool)
+
+    @cached_property
+    def groups(self) -> BoolArray:
+        """True for each node that is no leaf."""
+        return np.array([not node.is_leaf for node in self.nodes], dtype=bool)
+
+    @cached_property
     def roots(self) -> tuple[str, ...]:
         """Type ids of the nodes without a parent."""
         return tuple(node.type_id for node in self.nodes if node.parent is None)
@@ -167,13 +177,8 @@ class BenchmarkTree:
             if root is not None and root not in path:
                 raise SnapshotError(f"benchmark {leaf!r} is not below {root!r}; prune to leaves of that node")
             kept.update(path if root is None else path[path.index(root) :])
-        return BenchmarkTree(
-            tuple(
-                replace(node, parent=None) if node.type_id == root else node
-                for node in self.nodes
-                if node.type_id in kept
-            )
-        )
+        nodes = (node for node in self.nodes if node.type_id in kept)
+        return BenchmarkTree(tuple(replace(n, parent=None) if n.type_id == root else n for n in nodes))
 
     def nominal_weights(self, leaves: Sequence[str], root: str) -> FloatArray:
         """Compute the weight of leaves in the recursive mean at ``root``: the product of 1 / children; 0 outside it."""

@@ -7,7 +7,7 @@ import pandas as pd
 from ..data.snapshot import Snapshot
 from ..errors import SnapshotError
 from ..text import visible
-from .csv_table import Row, decimal_point, read_table
+from .csv_table import decimal_point, read_table
 
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "-", "–"})
 
@@ -28,24 +28,23 @@ def table_snapshot(text: str, name: str) -> Snapshot:
     except ValueError as cause:
         raise SnapshotError(f"{name} is neither a snapshot nor a table: {cause}") from cause
     columns = [field.text.strip() for field in table.header.fields[1:]]
-    rows = [_cells(row, len(columns), name) for row in table.rows]
+    count = len(columns)
+    scores: list[list[float | str | None]] = []
+    for row in table.rows:
+        if len(row.fields) > count + 1:
+            beyond = visible(row.fields[count + 1].text)
+            raise SnapshotError(
+                f"{name} has {count} benchmarks in its header and a further field {beyond!r} in line {row.line}; put "
+                "names with a comma in quotes, or add the missing header"
+            )
+        texts = [field.text for field in row.fields[1:]] + [""] * (count + 1 - len(row.fields))
+        scores.append([_number(text.strip()) for text in texts])
     models = [row.fields[0].text.strip() for row in table.rows]
-    return Snapshot.from_frame(pd.DataFrame(rows, models, columns, dtype=object), source=name)
-
-
-def _cells(row: Row, count: int, name: str) -> list[float | str | None]:
-    """Return the scores of a row; a text that is no number stays, and is refused with its cell."""
-    if len(row.fields) > count + 1:
-        beyond = visible(row.fields[count + 1].text)
-        raise SnapshotError(
-            f"{name} has {count} benchmarks in its header and a further field {beyond!r} in line {row.line}; put names "
-            "with a comma in quotes, or add the missing header"
-        )
-    texts = [field.text.strip() for field in row.fields[1:]]
-    return [_number(text) for text in texts] + [None] * (count - len(texts))
+    return Snapshot.from_frame(pd.DataFrame(scores, models, columns, dtype=object), source=name)
 
 
 def _number(text: str) -> float | str | None:
+    """Return the score in a field; a text that is no number stays, and is refused with its cell."""
     if text.lower() in _MISSING:
         return None
     try:

@@ -191,13 +191,10 @@ def _differ(values: Sequence[tuple[str, str]]) -> bool:
 
 
 def read_metadata(source: str | Path) -> Metadata:
-    """Read the metadata of benchmarks and models from one source.
+    """Read the metadata of benchmarks and models from one source, see the API's `metadata`.
 
     A bad file of a folder is listed under ``problems`` and stops no other. Raises InputError if the source cannot be
     read, is no page of the leaderboard, or a table of the user's has an unknown field.
-
-    `source`: ``installed`` for the benchmark and model folders of the installed brainscore_vision, which is not
-    imported; another such folder; a page of the leaderboard (HTML, gzipped or not); the user's table (``.toml``).
     """
     if str(source) == INSTALLED:
         found = importlib.util.find_spec("brainscore_vision")

@@ -47,13 +47,10 @@ class MetricTable:
 
 
 def read_metrics(path: Path, aliases: Mapping[str, str] | None = None) -> MetricTable:
-    """Read external metrics from a CSV file.
+    """Read external metrics from a CSV file, see the API's `external`; `aliases` are ids by name.
 
-    Its first line names the columns: ``id`` (of the model on the board), ``model`` (its name), or both, and one for
-    each metric. A cell without a number is unknown; one that holds another text is named. Raises InputError if the file
-    cannot be read, names no model or no metric, or one twice.
-
-    `aliases`: ids by name, for lines without an id.
+    A cell without a number is unknown; one that holds another text is named. Raises InputError if the file cannot be
+    read, names no model or no metric, or one twice.
     """
     return _parsed(*_text(path), aliases or {})
 

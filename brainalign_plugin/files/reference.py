@@ -254,11 +254,7 @@ class Reference:
 
 
 def freeze(snapshot: Snapshot, name: str, at: datetime) -> Reference:
-    """Freeze a snapshot under a name at a moment with time zone.
-
-    Leaves with a score for half of the models, and at least 30 if any leaf has so many, have norms over all their
-    SCORED cells; the others are named in `left_out`.
-    """
+    """Freeze a snapshot under a name at a moment with time zone; few scores leave a leaf out, see `kept_leaves`."""
     board = snapshot.board()
     kept = set(kept_leaves(board))
     return restore(snapshot, name, at, [leaf for leaf in board.leaves if leaf not in kept])

@@ -1,8 +1,7 @@
 """Snapshot files: one gzipped JSON document, lossless, with equal bytes for equal boards.
 
-``{"format": "brainalign-snapshot", "version": 1, ...}``. Cells are stored by model: the states as one string with a
-letter for each benchmark (S, F, N), scores, errors and times as lists with null where there is none. Times are
-microseconds since 1970-01-01 UTC.
+Cells are stored by model: the states as one string with a letter for each benchmark (S, F, N), scores, errors and times
+as lists with null where there is none. Times are microseconds since 1970-01-01 UTC.
 """
 
 from __future__ import annotations
@@ -99,12 +98,9 @@ def snapshot_from_bytes(data: bytes, origin: str = "the data") -> Snapshot:
     check_format(document, FORMAT, origin, SnapshotError, "", "export the file again")
     try:
         return _snapshot(document)
-    except SnapshotError as cause:
-        raise SnapshotError(f"{origin} is a damaged snapshot file ({cause}); export it again") from cause
     except (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError) as cause:
-        raise SnapshotError(
-            f"{origin} is a damaged snapshot file ({type(cause).__name__}: {cause}); export it again"
-        ) from cause
+        what = str(cause) if isinstance(cause, SnapshotError) else f"{type(cause).__name__}: {cause}"
+        raise SnapshotError(f"{origin} is a damaged snapshot file ({what}); export it again") from cause
 
 
 def check_format(document: Any, expected: str, origin: str, error: type[InputError], remedy: str, again: str) -> None:
