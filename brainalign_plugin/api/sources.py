@@ -21,11 +21,10 @@ from ..data.official import CellState
 from ..data.snapshot import UNDATED, Snapshot
 from ..data.tree import Benchmark, BenchmarkTree, BenchmarkVersion
 from ..errors import BoardError, InputError, SnapshotError, TextError
-from ..files.board_table import table_snapshot
 from ..files.decoding import decode
 from ..files.site_csv import is_csv_export, site_csv_document, zip_members
 from ..files.site_json import parse_site_json
-from ..files.snapshot_file import snapshot_from_bytes
+from ..files.snapshot_file import snapshot_from_bytes, table_snapshot
 from ..schemes import Scheme
 
 # Largest file that a zip may hold.

@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 
 from brainalign_plugin.errors import ArchiveError, EmptyBoardError, InputError, TextError
-from brainalign_plugin.files.board_table import table_snapshot
 from brainalign_plugin.files.decoding import decode
 from brainalign_plugin.files.json_text import shown
 from brainalign_plugin.files.site_csv import is_csv_export, site_csv_document, zip_members
+from brainalign_plugin.files.snapshot_file import table_snapshot
 
 from ..base.errors import (
     BodyTooLargeError,

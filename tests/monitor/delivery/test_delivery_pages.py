@@ -31,7 +31,7 @@ from brainalign_monitor.store import open_store
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.certainty.bootstrap import family_bootstrap
 from brainalign_plugin.certainty.families import families
-from brainalign_plugin.files.board_table import table_snapshot
+from brainalign_plugin.files.snapshot_file import table_snapshot
 from brainalign_plugin.schemes import scheme_names
 from tests.charts import opened
 from tests.commands import brainalign

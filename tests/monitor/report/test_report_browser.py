@@ -10,7 +10,7 @@ import pytest
 from brainalign_monitor.rendering import render_report, write_report
 from brainalign_monitor.rendering.page import vega_runtime
 from brainalign_plugin.analysis import analyse
-from brainalign_plugin.files.board_table import table_snapshot
+from brainalign_plugin.files.snapshot_file import table_snapshot
 from tests.accessibility import violations
 from tests.boards import small_tree, snapshot_of
 from tests.charts import HEIGHTS, opened

@@ -10,7 +10,7 @@ from brainalign_plugin.data.board import Board
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.errors import BoardError, InputError
-from brainalign_plugin.files.board_table import table_snapshot
+from brainalign_plugin.files.snapshot_file import table_snapshot
 
 PLAIN = pd.DataFrame(
     {"V1-pls": [0.1, 0.2, 0.3], "IT-pls": [0.4, np.nan, 0.5], "Bias2020-i2n": [0.6, 0.7, 0.8]},
