@@ -151,7 +151,9 @@ def orphans(
     with os_errors(StoreError, "move away or remove the body", None, "check its permissions"):
         unnamed = [path for path in sorted(bodies.glob("*/*.json.gz")) if _hash(path) not in named]
         mine = [path for path in unnamed if _hash(path) in own and not others]
-        old = [path for folder in _days(bodies.parent / ASIDE, today) for path in sorted(folder.iterdir())]
+        days = [folder for folder in sorted((bodies.parent / ASIDE).glob("*")) if _DAY.fullmatch(folder.name)]
+        past = [folder for folder in days if today - date.fromisoformat(folder.name) > timedelta(days=KEPT_DAYS)]
+        old = [path for folder in past for path in sorted(folder.iterdir())]
         freed = sum(path.stat().st_size for path in old)
         if not dry_run:
             for path in mine:
@@ -168,14 +170,3 @@ def orphans(
 
 def _hash(path: Path) -> str:
     return path.name.partition(".")[0]
-
-
-def _days(aside: Path, today: date) -> list[Path]:
-    """Return the folders of days that are long past."""
-    if not aside.is_dir():
-        return []
-    return [
-        folder
-        for folder in sorted(aside.iterdir())
-        if _DAY.fullmatch(folder.name) and today - date.fromisoformat(folder.name) > timedelta(days=KEPT_DAYS)
-    ]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from brainalign_monitor.history.attribution import STEPS, attribute, attribution_in_words, change_in_words, reasons_of
 from brainalign_monitor.history.figures import FIGURES, headline_figures
-from brainalign_monitor.sources.file_source import pull_file
+from brainalign_monitor.sources.dispatch import pull_file
 from brainalign_plugin.data.board import Board, Model
 from brainalign_plugin.data.cleaning import clean
 from tests.boards import board_of, board_of_matrix, tree_of

@@ -13,7 +13,7 @@ from brainalign_monitor.history.drift import paired_differences
 from brainalign_monitor.history.figures import cleaned
 from brainalign_monitor.history.precision import aligned, tolerance
 from brainalign_monitor.history.rank_moves import attribute_rank, rank_move_in_words
-from brainalign_monitor.sources.file_source import pull_file
+from brainalign_monitor.sources.dispatch import pull_file
 from brainalign_plugin.data.official import CellState
 from tests.monitor.sources.samples import RECEIVED_AT
 from tests.monitor.sources.test_csv_export import board_of, scored_document

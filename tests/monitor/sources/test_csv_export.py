@@ -24,8 +24,7 @@ from brainalign_monitor.base.errors import (
     PayloadShapeError,
     TruncatedPayloadError,
 )
-from brainalign_monitor.sources.dispatch import files_of
-from brainalign_monitor.sources.file_source import pull_file
+from brainalign_monitor.sources.dispatch import files_of, pull_file
 from brainalign_monitor.sources.payload import parse_payload
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.files.csv_table import Field, csv_rows

@@ -18,8 +18,7 @@ from brainalign_monitor.base.errors import (
     TruncatedPayloadError,
     exit_code,
 )
-from brainalign_monitor.sources.dispatch import pull
-from brainalign_monitor.sources.file_source import pull_file
+from brainalign_monitor.sources.dispatch import pull, pull_file
 from brainalign_monitor.sources.payload import FetchLimits, parse_payload
 from brainalign_plugin.errors import InputError
 from brainalign_plugin.files.snapshot_file import snapshot_bytes
