@@ -220,11 +220,11 @@ def false_discovery_rates(p: FloatArray, dependent: bool) -> FloatArray:
 def _summarised(board: Board, rho: FloatArray, overlap: IntArray, min_overlap: int, method: Method) -> Agreement:
     first, second = np.triu_indices(len(board.leaves), k=1)
     values = rho[first, second]
-    papers = [paper(leaf) for leaf in board.leaves]
-    paper_pairs = [tuple(sorted((papers[i], papers[j]))) for i, j in zip(first, second, strict=True)]
-    part_pairs = [(board.leaf_parts[i], board.leaf_parts[j]) for i, j in zip(first, second, strict=True)]
+    papers = np.array([paper(leaf) for leaf in board.leaves], dtype=object)
+    one, other = np.sort([papers[first], papers[second]], axis=0)
+    parts = [{board.leaf_parts[i], board.leaf_parts[j]} for i, j in zip(first, second, strict=True)]
     neural, behavior = board.parts
-    frame = pd.DataFrame({"rho": values, "one": [p[0] for p in paper_pairs], "other": [p[1] for p in paper_pairs]})
+    frame = pd.DataFrame({"rho": values, "one": one, "other": other})
     apart = frame[(frame["one"] != frame["other"]) & frame["rho"].notna()]
     balanced = apart.groupby(["one", "other"])["rho"].mean().mean() if len(apart) else None
     within = frame[frame["one"] == frame["other"]]
@@ -236,7 +236,7 @@ def _summarised(board: Board, rho: FloatArray, overlap: IntArray, min_overlap: i
         paper_balanced_mean=None if balanced is None else float(balanced),
         within_paper={str(name): pair_summary(group.to_numpy()) for name, group in within.groupby("one")["rho"]},
         blocks={
-            block: pair_summary(values[[set(pair) == set(block) for pair in part_pairs]])
+            block: pair_summary(values[[pair == set(block) for pair in parts]])
             for block in ((neural, neural), (behavior, behavior), (neural, behavior))
         },
         min_overlap=min_overlap,

@@ -108,7 +108,7 @@ def drivers(
         for k in range(len(design.names))
     ]
     found += [
-        _unanswered((name,), int(column[used].sum()), design.y[0], column[used], unknown[name])
+        _unanswered((name,), design.y[0], column[used], unknown[name])
         for name, column in x.items()
         if not any(name in names for names in design.names)
     ]
@@ -139,7 +139,7 @@ class _Design:
 
 def _driver(design: _Design, k: int, order: IntArray, unknown: int) -> Driver:
     own, y = design.x[:, k], design.y
-    plain = _unanswered(design.names[k], int(own[design.used].sum()), y[0], own[design.used], unknown)
+    plain = _unanswered(design.names[k], y[0], own[design.used], unknown)
     others = np.column_stack([np.ones(len(own)), np.delete(design.x, k, axis=1)])
     basis = _basis(others[design.used])
     slopes = np.linalg.lstsq(others[design.used], own[design.used], rcond=None)[0]
@@ -167,8 +167,9 @@ def _driver(design: _Design, k: int, order: IntArray, unknown: int) -> Driver:
     )
 
 
-def _unanswered(names: tuple[str, ...], shared: int, y: FloatArray, own: FloatArray, unknown: int) -> Driver:
+def _unanswered(names: tuple[str, ...], y: FloatArray, own: FloatArray, unknown: int) -> Driver:
     """Return a driver with nothing but the means of the pairs that share it and of the others."""
+    shared = int(own.sum())
     means = [float(y[own == value].mean()) if (own == value).any() else None for value in (1.0, 0.0)]
     reason = "all pairs share it" if shared else "no two benchmarks share it"
     if 0 < shared < len(y):

@@ -10,9 +10,19 @@ import numpy as np
 
 from ..agreement.clustering import Clusters, cluster_stability, clusters
 from ..agreement.correlation import pair_summary, spearman_matrix
-from ..agreement.dimensionality import Dimensions, dimensions, participation_ratio, shuffled_eigenvalues
+from ..agreement.dimensionality import (
+    Dimensions,
+    Resampled,
+    Treatment,
+    congruence,
+    dimensions,
+    half_counts,
+    participation_ratio,
+    resampled_dimensions,
+    shuffled_eigenvalues,
+    treatments,
+)
 from ..agreement.drivers import SCOPES, Drivers, Scope, drivers
-from ..agreement.treatments import Resampled, Treatment, congruence, half_counts, resampled_dimensions, treatments
 from ..arrays import FloatArray, IntArray
 from ..data.board import Board
 from ..files.metadata import Described
@@ -167,9 +177,7 @@ def board_dimensions(
     )
 
 
-def family_dimensions(
-    board: Board, families: Families, leaves: Sequence[str], resamples: int = RESAMPLES, seed: int = 0
-) -> Interval | None:
+def family_dimensions(board: Board, families: Families, leaves: Sequence[str], seed: int = 0) -> Interval | None:
     """Count dimensions with members of a family kept alike, as `board_dimensions` does; None with too few families.
 
     `leaves`: those of a complete board that vary.
@@ -179,7 +187,7 @@ def family_dimensions(
     if len(leaves) < 2 or clusters is None:
         return None
     z = z_scores(board.scores_on(leaves))
-    counts = draw_counts(labels, resamples, seed)
+    counts = draw_counts(labels, RESAMPLES, seed)
     drawn = resampled_dimensions(z, counts, np.zeros((len(leaves), 0)), labels, seed)
     return _by_family(z, labels, drawn, seed, clusters)
 

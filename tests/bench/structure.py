@@ -15,9 +15,8 @@ import numpy as np
 
 from brainalign_plugin.agreement.clustering import clusters
 from brainalign_plugin.agreement.correlation import spearman_matrix
-from brainalign_plugin.agreement.dimensionality import dimensions
+from brainalign_plugin.agreement.dimensionality import dimensions, half_counts, resampled_dimensions
 from brainalign_plugin.agreement.drivers import Scope, drivers
-from brainalign_plugin.agreement.treatments import half_counts, resampled_dimensions
 from brainalign_plugin.arrays import FloatArray, IntArray
 from brainalign_plugin.certainty.bootstrap import draw_counts, effective_families, interval
 from brainalign_plugin.certainty.families import Families

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from scipy.linalg import orthogonal_procrustes
 
-from brainalign_plugin.agreement.dimensionality import dimensions
-from brainalign_plugin.agreement.treatments import (
+from brainalign_plugin.agreement.dimensionality import (
     chosen_penalty,
     congruence,
+    dimensions,
     half_counts,
     pairwise_pearson,
     resampled_dimensions,
