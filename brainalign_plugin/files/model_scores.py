@@ -149,13 +149,7 @@ def read_scores(path: Path | str, notes: list[str] | None = None) -> dict[str, C
 
 
 def cells_from(scores: Mapping[str, Any], name: str = "the scores") -> dict[str, Cell]:
-    """Take scores from a mapping, as `read_scores` takes them from a file; NEVER cells are left out.
-
-    Examples
-    --------
-    >>> cells_from({"a": 0.5, "b": "X", "c": None})["b"].state.name
-    'FAILED'
-    """
+    """Take scores from a mapping, as `read_scores` takes them from a file; NEVER cells are left out."""
     plain: list[tuple[str, Mapping[str, Any]]] = []
     given: dict[str, Cell] = {}
     for benchmark, value in scores.items():

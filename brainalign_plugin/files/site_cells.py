@@ -14,7 +14,7 @@ import numpy as np
 from ..data.board import Model
 from ..data.cells import NO_TIME
 from ..data.official import CellState
-from .json_text import REPEATED, shown
+from .decoding import REPEATED, shown
 
 # Range of integers in databases.
 MAX_VERSION = 2**31

@@ -28,8 +28,7 @@ from ..data.official import CellState
 from ..errors import ArchiveError, EmptyBoardError, TextError
 from .csv_table import Field, decimal_point, read_table, titles_of
 from .csv_tree import column_parents
-from .decoding import decode, described
-from .json_text import shown, storable
+from .decoding import decode, described, shown, storable
 from .site_cells import Rejected
 
 _LEADERBOARD = re.compile(r"(brain-score-)?leaderboard.*\.csv", re.IGNORECASE)

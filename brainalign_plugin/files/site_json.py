@@ -26,7 +26,7 @@ from ..data.official import CellState
 from ..data.snapshot import Snapshot
 from ..data.tree import Benchmark, BenchmarkTree, BenchmarkVersion
 from ..errors import EmptyBoardError, SnapshotError
-from .json_text import REPEATED, shown, storable
+from .decoding import REPEATED, shown, storable
 from .site_cells import MAX_VERSION, MOST_ENTRIES, Log, Note, Rejected, optional_moment, read_cells, read_version
 
 # Entries of each model by type id.

@@ -29,7 +29,7 @@ from ..data.tree import Benchmark, BenchmarkTree, BenchmarkVersion
 from ..errors import InputError, SnapshotError
 from ..text import visible
 from .csv_table import decimal_point, read_table
-from .json_text import parse_json
+from .decoding import parse_json
 from .site_json import is_site_json, parse_site_json
 
 FORMAT = "brainalign-snapshot"
@@ -292,15 +292,10 @@ def _moment(micros: int | None) -> datetime | None:
 
 
 def table_snapshot(text: str, name: str) -> Snapshot:
-    r"""Read a CSV table of scores in [0, 1] as a snapshot of the domain ``table``, without a date.
+    """Read a CSV table of scores in [0, 1] as a snapshot of the domain ``table``, without a date.
 
     `text`: the first column names the models, the header the benchmarks; a header ``group/group/benchmark`` makes the
     tree. `name`: of the file, for messages and as source.
-
-    Examples
-    --------
-    >>> table_snapshot("model;reading/qa;reading/nli\na;0,5;0,6\nb;0,7;\n", "scores.csv")
-    <Snapshot table: 2 models × 2 benchmarks, 25 % missing>
     """
     try:
         table = read_table(text)

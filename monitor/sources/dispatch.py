@@ -14,8 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from brainalign_plugin.errors import ArchiveError, EmptyBoardError, InputError, TextError
-from brainalign_plugin.files.decoding import decode
-from brainalign_plugin.files.json_text import shown
+from brainalign_plugin.files.decoding import decode, shown
 from brainalign_plugin.files.site_csv import is_csv_export, site_csv_document, zip_members
 from brainalign_plugin.files.snapshot_file import table_snapshot
 from brainalign_plugin.text import masked_address

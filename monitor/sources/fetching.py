@@ -19,7 +19,7 @@ import stamina
 
 from brainalign_plugin import __version__
 from brainalign_plugin.errors import InputError
-from brainalign_plugin.files.json_text import shown
+from brainalign_plugin.files.decoding import shown
 from brainalign_plugin.text import masked_address
 
 from ..base.deadline import Cut, OverdueError, within

@@ -21,8 +21,7 @@ from pydantic import BaseModel, FailFast, Field, ValidationError
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.errors import EmptyBoardError, SnapshotError, TextError
-from brainalign_plugin.files.decoding import binary_kind, described
-from brainalign_plugin.files.json_text import is_storable, parse_json, shown
+from brainalign_plugin.files.decoding import binary_kind, described, is_storable, parse_json, shown
 from brainalign_plugin.files.site_cells import MAX_VERSION, Rejected
 from brainalign_plugin.files.site_json import parse_site_json
 from brainalign_plugin.files.snapshot_file import FORMAT, snapshot_from_bytes

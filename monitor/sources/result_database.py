@@ -26,7 +26,7 @@ import sqlalchemy.exc
 from brainalign_plugin.brainscore.database import row_value
 from brainalign_plugin.data.tree import MAX_LEVELS
 from brainalign_plugin.errors import InputError
-from brainalign_plugin.files.json_text import shown
+from brainalign_plugin.files.decoding import shown
 from brainalign_plugin.text import masked_address
 
 from ..base.errors import EmptyPayloadError, PayloadShapeError, SourceError, UnreachableError
