@@ -1,4 +1,4 @@
-"""Split the change of a figure between two boards along a path of boards, and put the parts into words.
+"""Split the change of a figure between two boards along a path of boards, with the reasons, and put it into words.
 
 The path leads over the models and the benchmarks that both cleaned boards have, so that the parts sum to the change and
 each part is the difference between two boards that can be looked at.
@@ -6,17 +6,20 @@ each part is the difference between two boards that can be looked at.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from brainalign_plugin.data.board import Board
-from brainalign_plugin.text import counted
+from brainalign_plugin.data.board import Board, Model
+from brainalign_plugin.data.official import CellState
+from brainalign_plugin.data.tree import paper
+from brainalign_plugin.text import counted, first_few
 
 from .figures import COUNTS, MINUS, Evaluate, canonical, cleaned, headline_figures
-from .reasons import Reason, benchmarks_added, benchmarks_dropped, models_joined, models_left, restatements
+from .precision import tolerance
 
 MODELS_LEFT = "models_left"
 BENCHMARKS_DROPPED = "benchmarks_dropped"
@@ -24,6 +27,46 @@ RESTATED = "restated"
 BENCHMARKS_ADDED = "benchmarks_added"
 MODELS_JOINED = "models_joined"
 STEPS = (MODELS_LEFT, BENCHMARKS_DROPPED, RESTATED, BENCHMARKS_ADDED, MODELS_JOINED)
+ROUNDED = "rounded otherwise"
+# Names that a reason gives, and models up to which all of a group are named.
+_NAMED = 3
+# Reasons of a step that a sentence gives.
+_MOST = 2
+_NOTHING = 1e-12
+# By what they did: why models of one board are not on the other. The leaderboard lacks them; on a leaf of both they
+# lack a score; on a leaf of the other alone, which they never ran or failed on.
+_MODEL_WORDS = {
+    "left": ("removed from the leaderboard", "no longer scored on", "never run on", "failed on"),
+    "joined": ("new to the leaderboard", "now scored on", *["no longer need a score on"] * 2),
+}
+# The same of leaves: absent, a group, without a score, too sparse.
+_LEAF_WORDS = {
+    "dropped": (
+        "removed from the leaderboard",
+        "now a group",
+        "without any score now",
+        "too few models have a score now",
+    ),
+    "added": ("new to the leaderboard", "a group before", "first scores", "too few models had a score before"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A group of models, benchmarks or scores that share a reason."""
+
+    count: int  # Its size
+    # `model`, `benchmark` or `score`, and what it did: `left`, `joined`, `dropped`, `restated`.
+    noun: str
+    verb: str
+    why: str  # The reason, with benchmarks by name or, where they are many, by paper
+    names: tuple[str, ...] = ()  # Of the models, where they are few, new or gone
+
+    @property
+    def text(self) -> str:
+        """The reason as a line: 52 models left: never run on Igustibagus2024-ridge."""
+        names = f" ({first_few(self.names, _NAMED)})" if self.names else ""
+        return f"{counted(self.count, self.noun)} {self.verb}: {self.why}{names}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,11 +92,11 @@ def attribute(
     path = boards_between(first, last)
     figures, parts = split(path, evaluate)
     reasons = {
-        MODELS_LEFT: models_left(first, last, later),
-        BENCHMARKS_DROPPED: benchmarks_dropped(first, last, later),
+        MODELS_LEFT: _models_apart("left", first, last, later),
+        BENCHMARKS_DROPPED: _leaves_apart("dropped", first, last, later),
         RESTATED: restatements(path[2], path[3]),
-        BENCHMARKS_ADDED: benchmarks_added(first, last, earlier),
-        MODELS_JOINED: models_joined(first, last, earlier),
+        BENCHMARKS_ADDED: _leaves_apart("added", last, first, earlier),
+        MODELS_JOINED: _models_apart("joined", last, first, earlier),
     }
     return Attribution(figures[0], figures[-1], parts, reasons, (len(path[2].models), len(path[2].leaves)))
 
@@ -77,9 +120,7 @@ def boards_between(first: Board, last: Board) -> tuple[Board, ...]:
 
 
 def _selected(board: Board, models: Sequence[int], leaves: Sequence[str]) -> Board:
-    rows = {model: i for i, model in enumerate(board.ids)}
-    columns = {leaf: j for j, leaf in enumerate(board.leaves)}
-    return canonical(board.take([rows[model] for model in models], [columns[leaf] for leaf in leaves]))
+    return canonical(board.take(list(map(board.ids.index, models)), list(map(board.leaves.index, leaves))))
 
 
 def split(
@@ -110,8 +151,95 @@ def _same(one: Board, other: Board) -> bool:
     )
 
 
-_NOTHING = 1e-12
-_MOST = 2
+def _models_apart(verb: str, one: Board, other: Board, whole: Board) -> tuple[Reason, ...]:
+    """Return why models of a cleaned board are not on the other one, which is given uncleaned too."""
+    absent, no_score, *lack = _MODEL_WORDS[verb]
+    rows = {model: i for i, model in enumerate(whole.ids)}
+    columns = {leaf: j for j, leaf in enumerate(whole.leaves)}
+    there = frozenset(other.ids)
+    gone: list[str] = []
+    # Words and leaf of each score that a model lacks.
+    lacking: dict[str, frozenset[tuple[str, str]]] = {}
+    for model in one.models:
+        if model.id not in there and model.id not in rows:
+            gone.append(model_text(model))
+        elif model.id not in there:
+            states = whole.states[rows[model.id]].tolist()
+            cells = [(leaf, states[columns[leaf]] if leaf in columns else CellState.NEVER) for leaf in other.leaves]
+            lacking[model_text(model)] = frozenset(
+                (no_score if leaf in one.leaves else lack[state == CellState.FAILED], leaf)
+                for leaf, state in cells
+                if state != CellState.SCORED
+            )
+    found = [Reason(len(gone), "model", verb, absent, tuple(gone))] if gone else []
+    # In groups, each by what most of the models that are not in a group yet have in common.
+    while counts := Counter(one for some in lacking.values() for one in some):
+        most = min(counts, key=lambda one: (-counts[one], one))
+        members = [model for model, some in lacking.items() if most in some]
+        common = frozenset.intersection(*(lacking[model] for model in members))
+        leaves = [most[1], *sorted(leaf for what, leaf in common if what == most[0] and leaf != most[1])]
+        named = tuple(members) if len(members) <= _NAMED else ()
+        found.append(Reason(len(members), "model", verb, f"{most[0]} {_benchmarks_text(leaves)}", named))
+        lacking = {model: some for model, some in lacking.items() if most not in some}
+    return _ordered(found)
+
+
+def _leaves_apart(verb: str, one: Board, other: Board, whole: Board) -> tuple[Reason, ...]:
+    """Return why leaves of a cleaned board are not on the other one, which is given uncleaned too."""
+    absent, group, unscored, sparse = _LEAF_WORDS[verb]
+    scored = dict(zip(whole.leaves, (~np.isnan(whole.scores)).any(axis=0).tolist(), strict=True))
+    groups: dict[str, list[str]] = defaultdict(list)
+    for leaf in sorted(frozenset(one.leaves) - frozenset(other.leaves)):
+        absence = group if leaf in whole.tree else absent
+        groups[absence if leaf not in scored else sparse if scored[leaf] else unscored].append(leaf)
+    found = [Reason(len(some), "benchmark", verb, f"{_papers_text(some)}, {why}") for why, some in groups.items()]
+    return _ordered(found)
+
+
+def _ordered(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
+    return tuple(sorted(reasons, key=lambda reason: -reason.count))
+
+
+def restatements(before: Board, after: Board) -> tuple[Reason, ...]:
+    """Return what differs between two boards of the same models and leaves: scores, and places in the tree.
+
+    A difference below the precision of the coarser board is rounding: published scores have three decimals, some
+    exports two.
+    """
+    differs = np.abs(after.scores_on(before.leaves) - before.scores)
+    limit = tolerance(before.scores, after.scores)
+    counts = dict(zip(before.leaves, (differs > limit).sum(axis=0).tolist(), strict=True))
+    leaves = sorted((leaf for leaf, n in counts.items() if n), key=lambda leaf: (-counts[leaf], leaf))
+    moved = [leaf for leaf in before.leaves if before.tree.path(leaf) != after.tree.path(leaf)]
+    rounded = int(((differs > 0) & (differs <= limit)).sum())
+    found = []
+    if leaves:
+        found.append(Reason(sum(counts.values()), "score", "restated", f"on {_benchmarks_text(leaves)}"))
+    if moved:
+        found.append(Reason(len(moved), "benchmark", "moved in the tree", _papers_text(moved)))
+    if rounded and not leaves:
+        found.append(Reason(rounded, "score", ROUNDED, f"by less than {limit:.3f}"))
+    return tuple(found)
+
+
+def _benchmarks_text(leaves: Sequence[str]) -> str:
+    """Return a few benchmarks by name, more of them by how many there are of each paper."""
+    if len(leaves) <= _NAMED:
+        return first_few(leaves, _NAMED)
+    papers = Counter(paper(leaf) for leaf in leaves).most_common()
+    return first_few([f"{counted(n, 'benchmark')} of {name}" if n > 1 else name for name, n in papers], _NAMED)
+
+
+def _papers_text(leaves: Sequence[str]) -> str:
+    """Return a few benchmarks by name, more of them by their papers."""
+    some = leaves if len(leaves) <= _NAMED else list(dict.fromkeys(paper(leaf) for leaf in leaves))
+    return first_few(some, _NAMED)
+
+
+def model_text(model: Model) -> str:
+    """Return a model's name and id; the id alone where the name shows nothing."""
+    shown = " ".join(model.name.split())
+    return f"{shown} ({model.id})" if shown else f"model {model.id}"
 
 
 def attribution_in_words(found: Attribution, figure: str) -> str:

@@ -18,11 +18,20 @@ from brainalign_plugin.errors import BoardError, BrainAlignError, InputError
 from brainalign_plugin.schemes import get_scheme, rank_models
 from brainalign_plugin.text import counted, first_few
 
-from .attribution import BENCHMARKS_ADDED, BENCHMARKS_DROPPED, MODELS_JOINED, MODELS_LEFT, boards_between, split
+from .attribution import (
+    BENCHMARKS_ADDED,
+    BENCHMARKS_DROPPED,
+    MODELS_JOINED,
+    MODELS_LEFT,
+    ROUNDED,
+    boards_between,
+    model_text,
+    restatements,
+    split,
+)
 from .board_reader import BoardReader
 from .changes import official_ranks
 from .precision import tolerance
-from .reasons import ROUNDED, model_text, restatements
 
 if TYPE_CHECKING:
     from ..store import SnapshotInfo
