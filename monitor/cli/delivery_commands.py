@@ -291,7 +291,7 @@ def mail_preview(kind: MailKind = "weekly", output: MailFile = Path("brainalign-
     It is the digest of the last week or month, or the last alert.
     """
     from ..base.files import write_atomically
-    from ..notify.mail_preview import preview, preview_bytes
+    from ..notify.digests import preview, preview_bytes
 
     with opened("latest", **where) as (settings, store):
         message = preview(settings, store, kind, now(), stage)
@@ -305,7 +305,7 @@ def mail_test(address: Address, digest: TestDigest = None, *, where: Where) -> N
     from ..base.errors import ConfigError
     from ..config.sections import is_mail_address
     from ..notify import channels
-    from ..notify.mail_preview import test_digest, test_message
+    from ..notify.digests import test_digest, test_message
     from ..operations import pull
 
     if not is_mail_address(address):

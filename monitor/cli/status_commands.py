@@ -78,12 +78,11 @@ def doctor(home: Home = None, as_json: AsJson = False) -> None:
 
     Each problem is printed with its next step. Exit code 8 if there is a problem.
     """
-    from ..health.doctor import CHECKERS, examine
-    from ..health.surroundings import CHECKERS as SURROUNDINGS
+    from ..health.doctor import examine
 
     settings = settings_from(home=home)
     with stage("examining"):
-        checks = examine(settings, now(), (*SURROUNDINGS, *CHECKERS))
+        checks = examine(settings, now())
     counts = {state: sum(check.state == state for check in checks) for state in ("problem", "warning")}
     if as_json:
         print_json({"ok": not counts["problem"], "checks": [asdict(check) for check in checks]})

@@ -1,20 +1,29 @@
-"""Mails as bytes: a complete text, HTML with its styles inline, figures inside it."""
+"""Mails as bytes, and their way to a mail server, whose refusals are distinguished from temporary failures."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import platform
+import smtplib
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
-from ..base.errors import TemplateError
-from ..base.templating import asset
+from brainalign_plugin.text import printable
+
+from ..base.deadline import Cut, OverdueError, within
+from ..base.errors import DeliveryError, TemplateError
+from ..base.outgoing import Message
 from .messages import Letterhead, Picture
 
 # Gmail cuts a mail whose HTML is larger than about 102 kB, and hides the rest.
@@ -39,6 +48,8 @@ def inlined(html: str, templates: Path | None = None) -> str:
     """
     # Loading it takes a while, and few commands make a mail.
     import css_inline
+
+    from ..base.templating import asset
 
     # Nothing is loaded from anywhere: a template that names a style sheet elsewhere gets none.
     inliner = css_inline.CSSInliner(
@@ -93,3 +104,170 @@ def mail_bytes(content: Content, letterhead: Letterhead, to: str, name: str, at:
         # An equals sign before an underscore occurs neither in quoted-printable nor in base64, so in no part.
         part.set_boundary(f"=_{mark}_{number}")
     return mail.as_bytes()
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """A mail server and the account on it."""
+
+    host: str
+    port: int
+    security: Literal["starttls", "tls", "none"]
+    user: str = ""  # Empty for a server that takes mail without a login
+    password: str = field(default="", repr=False)
+    sender: str = ""  # Sender for the server, with or without a name before it
+    timeout: float = 30.0  # Longest wait for a connection and each answer, in seconds
+    deadline: float = 300.0  # Longest time for a whole mail
+    certificates: Path | None = None  # Certificates to trust instead of the system's
+
+
+def send_mail(server: MailServer, message: Message) -> None:
+    """Send a mail to the server.
+
+    A mail of which it is not known whether the server took it counts as failed: it is sent again with the same
+    Message-ID, by which mail programs recognize it. Raises DeliveryError: Permanent if the server refused this mail or
+    recipient with a 5xx; else what failed may pass, or can be put right in the settings (login, certificate,
+    encryption).
+    """
+    sender = parseaddr(server.sender)[1]
+
+    def send(cut: Cut) -> None:
+        connection = _Connection(server, cut)
+        try:
+            _secure(connection, server)
+            connection.sendmail(sender, [message.recipient], message.body)
+        except BaseException:
+            connection.close()
+            raise
+        # The mail is taken; how the connection ends changes nothing.
+        with suppress(smtplib.SMTPException, OSError):
+            connection.quit()
+
+    _bounded(server, message.recipient, send)
+
+
+def try_login(server: MailServer) -> None:
+    """Connect and log in as for a mail, and leave without one. Raises DeliveryError: As `send_mail` does."""
+
+    def enter(cut: Cut) -> None:
+        connection = _Connection(server, cut)
+        try:
+            _secure(connection, server)
+        finally:
+            connection.close()
+
+    _bounded(server, "", enter)
+
+
+def _bounded(server: MailServer, recipient: str, work: Callable[[Cut], None]) -> None:
+    def translated(cut: Cut) -> None:
+        with _translated(server, recipient, cut):
+            work(cut)
+
+    try:
+        within(server.deadline, translated)
+    except OverdueError as cause:
+        raise _too_late(server) from cause
+
+
+class _Connection(smtplib.SMTP):
+    """A connection that the deadline reaches from its first byte on."""
+
+    def __init__(self, server: MailServer, cut: Cut) -> None:
+        self._server, self._cut = server, cut
+        # Asking the resolver for one's own name, which is smtplib's way, takes seconds where there is none.
+        super().__init__(server.host, server.port, platform.node() or "localhost", timeout=server.timeout)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        plain = socket.create_connection((host, port), timeout)
+        self._cut.take(plain)
+        if self._server.security != "tls":
+            return plain
+        return _context(self._server).wrap_socket(plain, server_hostname=host)
+
+
+def _secure(connection: smtplib.SMTP, server: MailServer) -> None:
+    connection.ehlo_or_helo_if_needed()
+    if server.security == "starttls":
+        connection.starttls(context=_context(server))
+        connection.ehlo()
+    if server.user:
+        if not (server.user.isascii() and server.password.isascii()):
+            raise DeliveryError(
+                "smtplib can log in with ASCII only; choose a mail.user and a mail.password in ASCII", permanent=False
+            )
+        connection.login(server.user, server.password)
+
+
+def _context(server: MailServer) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=server.certificates)
+    except (OSError, ssl.SSLError) as cause:
+        raise DeliveryError(
+            f"the certificates {str(server.certificates)!r} cannot be read: {cause.strerror or cause}; correct "
+            "mail.certificates",
+            permanent=False,
+        ) from cause
+
+
+@contextmanager
+def _translated(server: MailServer, recipient: str, cut: Cut) -> Iterator[None]:
+    try:
+        yield
+    except smtplib.SMTPAuthenticationError as cause:
+        # The answer may repeat what was sent, so that neither it nor the cause is shown.
+        raise DeliveryError(
+            f"{_where(server)} refused the login of {server.user!r} ({cause.smtp_code}); correct mail.user and "
+            "mail.password",
+            permanent=False,
+        ) from None
+    except (smtplib.SMTPException, OSError) as cause:
+        if cut.over:
+            raise _too_late(server) from cause
+        raise _translate(server, recipient, cause) from cause
+
+
+def _too_late(server: MailServer) -> DeliveryError:
+    return DeliveryError(f"{_where(server)} did not finish within {server.deadline:g} s", permanent=False)
+
+
+def _translate(server: MailServer, recipient: str, cause: smtplib.SMTPException | OSError) -> DeliveryError:
+    where = _where(server)
+    match cause:
+        case smtplib.SMTPRecipientsRefused():
+            return _refused(where, f"the recipient {recipient}", *cause.recipients[recipient])
+        case smtplib.SMTPSenderRefused():
+            return _refused(where, f"the sender {cause.sender}", cause.smtp_code, cause.smtp_error)
+        case smtplib.SMTPDataError():
+            return _refused(where, f"the mail to {recipient}", cause.smtp_code, cause.smtp_error)
+    return DeliveryError(f"{where} {_why(server, cause)}", permanent=False)
+
+
+def _why(server: MailServer, cause: smtplib.SMTPException | OSError) -> str:
+    # smtplib reports a time-out as a closed connection.
+    if isinstance(cause, TimeoutError) or "timed out" in str(cause):
+        return f"did not answer within {server.timeout:g} s"
+    match cause:
+        case smtplib.SMTPNotSupportedError():
+            what = "STARTTLS" if "STARTTLS" in str(cause) else "login"
+            return f"offers no {what}; correct mail.security or mail.user"
+        case smtplib.SMTPServerDisconnected():
+            return "closed the connection"
+        case smtplib.SMTPResponseException():
+            return f"answered {cause.smtp_code} {_said(cause.smtp_error)}".rstrip()
+        case ssl.SSLCertVerificationError():
+            return f"has a certificate that is not trusted: {cause.verify_message}; correct it or mail.certificates"
+    return f"cannot be reached: {printable(cause.strerror or str(cause))}"
+
+
+def _where(server: MailServer) -> str:
+    return f"the mail server {server.host}:{server.port}"
+
+
+def _refused(where: str, what: str, code: int, said: bytes | str) -> DeliveryError:
+    return DeliveryError(f"{where} refused {what}: {code} {_said(said)}".rstrip(), permanent=code >= 500)
+
+
+def _said(answer: bytes | str) -> str:
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+    return printable(" ".join(text.split()))[:200]

@@ -40,26 +40,21 @@ class BoardReader:
     def once(self, compute: Callable[[], Any], *parts: Any) -> Any:
         """Return a result that depends on the given parts alone, which JSON can hold."""
         key = self.cache.key(*parts)
-        if self._known(key) is None:
+        if not self._is_known(key):
             self._results[key] = compute()
             self.cache.put(key, self._results[key])
         return self._results[key]
 
     def each(self, infos: Sequence[SnapshotInfo], compute: Callable[[Board], Any], *parts: Any) -> list[dict[str, Any]]:
         """Return a result of each board, which depends on its content and the given parts alone."""
-        keys = {info.digest: self.cache.key(info.digest, *parts) for info in infos}
-        self.boards([info for info in infos if self._known(keys[info.digest]) is None])
+        self.boards([info for info in infos if not self._is_known(self.cache.key(info.digest, *parts))])
 
-        def of_board(info: SnapshotInfo) -> dict[str, Any]:
-            record: dict[str, Any] = self.once(lambda: compute(self.board(info)), info.digest, *parts)
-            return record
+        def of_board(info: SnapshotInfo) -> Any:
+            return self.once(lambda: compute(self.board(info)), info.digest, *parts)
 
-        return [of_board(info) for info in infos]
+        return list(map(of_board, infos))
 
-    def _known(self, key: str) -> Any:
-        if key not in self._results:
-            found = self.cache.get(key)
-            if found is None:
-                return None
+    def _is_known(self, key: str) -> bool:
+        if key not in self._results and (found := self.cache.get(key)) is not None:
             self._results[key] = found
-        return self._results[key]
+        return key in self._results

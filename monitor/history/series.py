@@ -247,12 +247,15 @@ def changes_between(
     return found
 
 
+def interval_of(record: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return the interval of a figure's record, which JSON may have held."""
+    ends = record["interval"]
+    return None if ends is None else (ends[0], ends[1])
+
+
 def figures_of(record: Mapping[str, Any]) -> dict[str, Figure]:
     """Return the figures that a record keeps (`figures_record`)."""
-    return {
-        name: Figure(f["value"], None if f["interval"] is None else (f["interval"][0], f["interval"][1]))
-        for name, f in record["figures"].items()
-    }
+    return {name: Figure(one["value"], interval_of(one)) for name, one in record["figures"].items()}
 
 
 def figures_record(board: Board, figures: Mapping[str, Figure]) -> dict[str, Any]:
@@ -268,17 +271,9 @@ def figures_record(board: Board, figures: Mapping[str, Figure]) -> dict[str, Any
 def point_of(info: SnapshotInfo, name: str, panel: str, record: Mapping[str, Any]) -> Point:
     """Return the point of a figure from the record of its board (`figures_record`)."""
     figure = record["figures"][name]
-    interval = figure["interval"]
-    return Point(
-        as_of=info.as_of_time,
-        value=figure["value"],
-        interval=None if interval is None else (interval[0], interval[1]),
-        panel=panel,
-        models=record["models"],
-        benchmarks=record["benchmarks"],
-        origin="reconstructed" if info.reconstructed else "observed",
-        snapshot=info.id,
-    )
+    value, interval = figure["value"], interval_of(figure)
+    origin = "reconstructed" if info.reconstructed else "observed"
+    return Point(info.as_of_time, value, interval, panel, record["models"], record["benchmarks"], origin, info.id)
 
 
 def history_json(found: History, figure: str | None = None) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from functools import cached_property
@@ -41,6 +41,7 @@ from .series import (
     changes_between,
     figures_of,
     figures_record,
+    interval_of,
     panel_figures,
     point_of,
     reported_before,
@@ -117,8 +118,7 @@ class Timeline:
         """Return the record of the figures of a complete board, computed once for each content."""
         content = (board.scores.tobytes(), board.ids, board.tree.nodes)
         if content not in self._computed:
-            figures = panel_figures(board, self.options)
-            self._computed[content] = figures_record(board, figures)
+            self._computed[content] = figures_record(board, panel_figures(board, self.options))
         return self._computed[content]
 
     def _versions_of(self, info: SnapshotInfo) -> dict[str, Any]:
@@ -135,23 +135,28 @@ class Timeline:
         """Return the record of the headline figures of a cleaned board (`figures_record`)."""
         known = self._versions_of(info)
         if str(ANALYSIS_VERSION) not in known:
-            board = cleaned(self._reader.board(info), self.options.max_missing)
-            known[str(ANALYSIS_VERSION)] = self._record(board)
+            known[str(ANALYSIS_VERSION)] = self._record(self._cleaned(self._reader.board(info)))
             self._reader.cache.put(self._full_key(info), known)
         record: dict[str, Any] = known[str(ANALYSIS_VERSION)]
         return record
 
+    def _cleaned(self, board: Board) -> Board:
+        return cleaned(board, self.options.max_missing)
+
+    def _between(self, pair: Pair, compute: Callable[[Board, Board], Any], *parts: Any) -> Any:
+        """Return a result about two boards, which depends on their cleaning and the given parts too."""
+        digests, most = [info.digest for info in pair], self.options.max_missing
+        whole = (*parts, digests, most, ANALYSIS_VERSION)
+        return self._reader.once(lambda: compute(*self._reader.boards(pair)), *whole)
+
     def attribution(self, pair: Pair) -> dict[str, Any]:
         """Return the record of the attribution between two boards (`attribution_record`)."""
 
-        def compute() -> dict[str, Any]:
-            earlier, later = self._reader.boards(pair)
+        def compute(earlier: Board, later: Board) -> dict[str, Any]:
             return attribution_record(attribute(earlier, later, self.options.max_missing))
 
-        digests = [info.digest for info in pair]
-        parts = ("attribution", _ATTRIBUTION_VERSION, digests, self.options.max_missing, ANALYSIS_VERSION)
         try:
-            record: dict[str, Any] = self._reader.once(compute, *parts)
+            record: dict[str, Any] = self._between(pair, compute, "attribution", _ATTRIBUTION_VERSION)
         except _UNFIT as failure:
             reason = _left_out("attribution", pair, failure)
             record = unsplit_record(self.figures(pair[0]), self.figures(pair[1]), reason)
@@ -159,38 +164,24 @@ class Timeline:
 
     def new_share(self, pair: Pair) -> float:
         """Return the share of the cells of the later cleaned board that are new or restated."""
-        most = self.options.max_missing
-
-        def compute() -> float:
-            return new_share(*(cleaned(board, most) for board in self._reader.boards(pair)))
-
-        digests = [info.digest for info in pair]
-        share: float = self._reader.once(compute, "new share", digests, most, ANALYSIS_VERSION)
+        share: float = self._between(pair, lambda *boards: new_share(*map(self._cleaned, boards)), "new share")
         return share
 
     def differences(self, pair: Pair) -> dict[str, Difference]:
         """Return the paired difference of each tested figure between two boards, on what they share."""
         used = self.options
 
-        def compute() -> dict[str, Any]:
-            earlier, later = self._reader.boards(pair)
-            kept = (cleaned(earlier, used.max_missing).leaves, cleaned(later, used.max_missing).leaves)
+        def compute(earlier: Board, later: Board) -> dict[str, Any]:
+            kept = (self._cleaned(earlier).leaves, self._cleaned(later).leaves)
             found = paired_differences(earlier, later, kept, used.resamples, used.seed, used.families)
             return {name: asdict(difference) for name, difference in found.items()}
 
-        digests = [info.digest for info in pair]
-        parts = ("paired", digests, used.max_missing, *used.drawn, ANALYSIS_VERSION)
         try:
-            found = self._reader.once(compute, *parts)
+            found = self._between(pair, compute, "paired", *used.drawn)
         except _UNFIT as failure:
             _left_out("comparison", pair, failure)
             return dict.fromkeys(TESTED, Difference(None, None, None, None, 0, 0))
-        return {
-            name: Difference(
-                **{**record, "interval": None if record["interval"] is None else tuple(record["interval"])}
-            )
-            for name, record in found.items()
-        }
+        return {name: Difference(**{**one, "interval": interval_of(one)}) for name, one in found.items()}
 
     # --- answers -------------------------------------------------------------------------------------------------
 
@@ -242,21 +233,18 @@ class Timeline:
         used = self.options
         samples = self._reader.each(window, self._sample, "sample", used.max_missing)
         leaves, models = (in_all([one[what] for one in samples]) for what in ("benchmarks", "models"))
-        parts = (used.resamples, used.seed, ANALYSIS_VERSION)
 
-        def of_benchmarks(board: Board) -> dict[str, Any]:
-            return self._record(with_benchmarks(board, leaves))
-
-        def of_models(board: Board) -> dict[str, Any]:
-            return self._record(with_models(board, models))
+        def panel(cut: Callable[[Board], Board], *parts: Any) -> tuple[Sequence[SnapshotInfo], list[dict[str, Any]]]:
+            whole = (*parts, used.resamples, used.seed, ANALYSIS_VERSION)
+            return window, self._reader.each(window, lambda board: self._record(cut(board)), *whole)
 
         return {
-            SAME_BENCHMARKS: (window, self._reader.each(window, of_benchmarks, SAME_BENCHMARKS, leaves, *parts)),
-            SAME_MODELS: (window, self._reader.each(window, of_models, SAME_MODELS, models, *parts)),
+            SAME_BENCHMARKS: panel(lambda board: with_benchmarks(board, leaves), SAME_BENCHMARKS, leaves),
+            SAME_MODELS: panel(lambda board: with_models(board, models), SAME_MODELS, models),
         }
 
     def _sample(self, board: Board) -> dict[str, Any]:
-        kept = cleaned(board, self.options.max_missing)
+        kept = self._cleaned(board)
         return {"models": list(kept.ids), "benchmarks": list(kept.leaves)}
 
     def _cohorts(self) -> tuple[Cohort, ...]:
@@ -264,7 +252,7 @@ class Timeline:
 
         def compute() -> list[dict[str, Any]]:
             years = first_years(self._reader.store.snapshot(newest.id))
-            found = cohorts(cleaned(self._reader.board(newest), used.max_missing), years)
+            found = cohorts(self._cleaned(self._reader.board(newest)), years)
             return [{"year": year, **self._record(board)} for year, board in found.items()]
 
         records = self._reader.once(compute, "cohorts", newest.digest, used.max_missing, *used.drawn, ANALYSIS_VERSION)
@@ -279,13 +267,11 @@ class Timeline:
                 lambda earlier, later: self.differences((infos[earlier], infos[later])),
                 min_overlap=min_overlap,
             )
-            words = {
-                (step.figure, step.earlier, step.later): self.attribution((infos[step.earlier], infos[step.later]))[
-                    "words"
-                ][step.figure]
-                for step in steps
-                if step.verdict is Verdict.CHANGED
-            }
+            words = {}
+            for step in steps:
+                if step.verdict is Verdict.CHANGED:
+                    found = self.attribution((infos[step.earlier], infos[step.later]))
+                    words[step.figure, step.earlier, step.later] = found["words"][step.figure]
         return Drift(tuple(info.as_of_time for info in infos), tuple(steps), words)
 
     def eras(self, top: int = TOP) -> dict[date, tuple[Era, ...]]:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import DeliveryError
 from ..base.outgoing import Channel, Message
+from ..delivery.mail import MailServer, send_mail
 from ..delivery.messages import DigestPeriod, Letterhead, Subscriber
-from ..delivery.notify import Notification, send_notification
-from ..delivery.smtp import MailServer, send_mail
-from ..delivery.webhook import Webhook, post_webhook
+from ..delivery.services import Service, post_webhook, send_notification
 
 if TYPE_CHECKING:
     from ..config.sections import Wanted
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
 # Only mails that can be sent have a sender; the others need one no more than a letterhead.
 _NOBODY = "brainalign@localhost"
+_KINDS = {Channel.WEBHOOK: "webhook", Channel.NOTIFY: "notification"}
 
 
 def letterhead(settings: Settings) -> Letterhead:
@@ -72,7 +72,7 @@ def mail_server(settings: Settings) -> MailServer | None:
 def sender(settings: Settings, clock: Callable[[], datetime]) -> Callable[[Message], None]:
     """Return the function that sends a message once, or raises DeliveryError."""
     webhooks = [
-        Webhook(
+        Service(
             name,
             hook.url.get_secret_value(),
             "" if hook.secret is None else hook.secret.get_secret_value(),
@@ -81,7 +81,7 @@ def sender(settings: Settings, clock: Callable[[], datetime]) -> Callable[[Messa
         for name, hook in settings.webhooks.items()
     ]
     services = [
-        Notification(name, service.url.get_secret_value(), settings.timeout_seconds)
+        Service(name, service.url.get_secret_value(), timeout=settings.timeout_seconds)
         for name, service in settings.notify.items()
     ]
     return make_send(mail_server(settings), webhooks, services, clock)
@@ -89,8 +89,8 @@ def sender(settings: Settings, clock: Callable[[], datetime]) -> Callable[[Messa
 
 def make_send(
     server: MailServer | None,
-    webhooks: Iterable[Webhook],
-    notifications: Iterable[Notification],
+    webhooks: Iterable[Service],
+    notifications: Iterable[Service],
     clock: Callable[[], datetime],
 ) -> Callable[[Message], None]:
     """Make the function that sends a message once, or raises DeliveryError; webhooks are signed at the clock's time."""
@@ -98,21 +98,15 @@ def make_send(
     services = {one.name: one for one in notifications}
 
     def send(message: Message) -> None:
-        if message.channel is Channel.MAIL:
-            if server is None:
-                raise _nobody("mail server is", message)
+        name = message.recipient
+        if message.channel is Channel.MAIL and server is not None:
             send_mail(server, message)
-        elif message.channel is Channel.WEBHOOK:
-            if message.recipient not in hooks:
-                raise _nobody("webhook of this name is", message)
-            post_webhook(hooks[message.recipient], message, clock)
+        elif message.channel is Channel.WEBHOOK and name in hooks:
+            post_webhook(hooks[name], message, clock)
+        elif message.channel is Channel.NOTIFY and name in services:
+            send_notification(services[name], message)
         else:
-            if message.recipient not in services:
-                raise _nobody("notification of this name is", message)
-            send_notification(services[message.recipient], message)
+            what = "mail server" if message.channel is Channel.MAIL else f"{_KINDS[message.channel]} of this name"
+            raise DeliveryError(f"no {what} is configured any more for {name!r}", permanent=True)
 
     return send
-
-
-def _nobody(what: str, message: Message) -> DeliveryError:
-    return DeliveryError(f"no {what} configured any more for {message.recipient!r}", permanent=True)

@@ -26,15 +26,14 @@ from ..base.errors import OutputError
 from ..base.files import csv_bytes, json_bytes
 from ..base.progress import Stage, silent
 from ..delivery import pages
-from ..delivery.feed import MOST_ENTRIES, FeedEntry, Topic
-from ..delivery.message_text import change_text, day_text, figures_at
+from ..delivery.composing import change_text, day_text, figures_at
+from ..delivery.pages import MOST_ENTRIES, FeedEntry, Topic
 from ..delivery.site import CURRENT, Published, Unchanged, publish_site
-from ..history.benchmark_history import benchmark_history
+from ..history.board_history import benchmark_history, rank_history
 from ..history.board_reader import BoardReader
 from ..history.figures import figure_text
 from ..history.known_events import FILE_NAME as EVENTS
 from ..history.known_events import events_json, known_events
-from ..history.rank_moves import rank_history
 from ..history.series import BoardChange, History, history_json
 from ..history.timeline import Timeline
 from ..rendering.charts import history_page

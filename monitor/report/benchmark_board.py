@@ -15,7 +15,7 @@ from brainalign_plugin.certainty.good_models import good_correlations
 from brainalign_plugin.certainty.suite import short_panel
 from brainalign_plugin.certainty.variance_components import NotEstimable
 
-from ..history.benchmark_history import BenchmarkHistory
+from ..history.board_history import BenchmarkHistory
 from ..history.series import History
 from .model_board import ModelBoard
 from .wording import known

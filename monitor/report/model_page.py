@@ -15,7 +15,7 @@ from brainalign_plugin.plot.rows import dots
 from brainalign_plugin.text import UNKNOWN, counted, visible
 
 from ..base.files import csv_bytes, json_bytes
-from ..history.rank_moves import RankHistory
+from ..history.board_history import RankHistory
 from .benchmark_board import benchmark_paths
 from .model_board import APART, ModelBoard, ModelLink, SchemeRanks
 from .records import Column, Figure, Page, Section, Table

@@ -19,10 +19,9 @@ from ..base.errors import StoreError
 from ..base.files import remove_leftovers
 from ..base.progress import NOTING, Stage, silent
 from ..config.reading import CONFIG_NAME, load_rules
-from ..delivery.heartbeat import Heartbeat
+from ..delivery.services import Heartbeat
 from ..notify import channels
-from ..notify.alarms import Alarms
-from ..notify.outbox import Drained, Outgoing, drain
+from ..notify.outbox import Alarms, Drained, Outgoing, drain
 from ..operations import pull as pipeline
 from ..operations import reporting
 from ..operations.status import age_alarm, stale_problem

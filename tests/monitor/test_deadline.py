@@ -13,10 +13,8 @@ import pytest
 from brainalign_monitor.base.deadline import OverdueError, within
 from brainalign_monitor.base.errors import DeadlineError, DeliveryError
 from brainalign_monitor.base.outgoing import Channel, Kind, Message
-from brainalign_monitor.delivery.heartbeat import beat
-from brainalign_monitor.delivery.notify import Notification, apprise_is_there, send_notification
-from brainalign_monitor.delivery.smtp import MailServer, send_mail
-from brainalign_monitor.delivery.webhook import Webhook, post_webhook
+from brainalign_monitor.delivery.mail import MailServer, send_mail
+from brainalign_monitor.delivery.services import Service, apprise_is_there, beat, post_webhook, send_notification
 from brainalign_monitor.sources.fetching import fetch_body
 from brainalign_monitor.sources.payload import FetchLimits
 
@@ -31,7 +29,7 @@ def fetched(host: str, port: int) -> None:
 
 
 def posted(host: str, port: int) -> None:
-    hook = Webhook("lab", f"http://{host}:{port}/canary-31", timeout=2, deadline=1)
+    hook = Service("lab", f"http://{host}:{port}/canary-31", timeout=2, deadline=1)
     with pytest.raises(DeliveryError, match=f"at {host} cannot be reached: not finished within 1 s"):
         post_webhook(hook, MESSAGE, lambda: NOW)
 
@@ -49,7 +47,7 @@ def mailed(host: str, port: int) -> None:
 def notified(host: str, port: int) -> None:
     if not apprise_is_there():
         pytest.skip("apprise is not installed")
-    service = Notification("chat", f"json://{host}:{port}/canary-31", timeout=2, deadline=1)
+    service = Service("chat", f"json://{host}:{port}/canary-31", timeout=2, deadline=1)
     with pytest.raises(DeliveryError, match="did not accept it: not finished within 1 s"):
         send_notification(service, MESSAGE)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainalign_monitor.delivery.messages import OperatorNote
-from brainalign_monitor.notify.alarms import after_failure, after_success
+from brainalign_monitor.notify.outbox import after_failure, after_success
 from brainalign_monitor.operations.status import stale_problem
 from brainalign_monitor.store.stored import Alarm, SnapshotInfo
 

@@ -22,7 +22,7 @@ from structlog.testing import capture_logs
 from brainalign_monitor.base.errors import BusyError, ConfigError, StoreError
 from brainalign_monitor.base.outgoing import Channel, Kind, Message
 from brainalign_monitor.config.settings import load_settings
-from brainalign_monitor.delivery.heartbeat import beat
+from brainalign_monitor.delivery.services import beat
 from brainalign_monitor.health.endpoints import metrics_text, served
 from brainalign_monitor.operations.pull import open_home
 from brainalign_monitor.operations.status import standing

@@ -17,8 +17,7 @@ from brainalign_monitor.base.outgoing import Channel, Kind
 from brainalign_monitor.config.settings import load_settings
 from brainalign_monitor.delivery.composing import compose_digest
 from brainalign_monitor.delivery.messages import DigestPeriod, NewsLine
-from brainalign_monitor.notify.digests import digest_messages, digest_of, period_before
-from brainalign_monitor.notify.mail_preview import preview_bytes
+from brainalign_monitor.notify.digests import digest_messages, digest_of, period_before, preview_bytes
 from brainalign_monitor.operations import pull
 from brainalign_monitor.store import MessageState
 from tests.commands import brainalign, documented_table

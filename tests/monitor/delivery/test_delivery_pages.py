@@ -20,7 +20,7 @@ import pytest
 
 from brainalign_monitor.base.errors import TemplateError
 from brainalign_monitor.config.settings import load_settings
-from brainalign_monitor.delivery.message_text import interval_text
+from brainalign_monitor.delivery.composing import interval_text
 from brainalign_monitor.history.timeline import Timeline
 from brainalign_monitor.operations import publish as publishing
 from brainalign_monitor.operations import pull, reporting

@@ -14,8 +14,8 @@ import pytest
 from brainalign_monitor.base.errors import DeliveryError
 from brainalign_monitor.base.outgoing import Channel, Message
 from brainalign_monitor.delivery.composing import compose_alerts
+from brainalign_monitor.delivery.mail import MailServer, send_mail
 from brainalign_monitor.delivery.messages import Subscriber
-from brainalign_monitor.delivery.smtp import MailServer, send_mail
 from brainalign_monitor.notify.channels import make_send
 from tests.monitor.delivery.conftest import ALERT, AT, LETTERHEAD
 from tests.monitor.delivery.mail_host import PASSWORD, USER, MailHost, mail_host, make_certificates

@@ -18,11 +18,10 @@ import pytest
 
 from brainalign_monitor.base.errors import DeliveryError
 from brainalign_monitor.base.outgoing import Channel, Message
-from brainalign_monitor.delivery import notify as notify_module
+from brainalign_monitor.delivery import services as notify_module
 from brainalign_monitor.delivery.composing import compose_alerts, compose_digest, compose_operator
 from brainalign_monitor.delivery.messages import Subscriber
-from brainalign_monitor.delivery.notify import Notification, send_notification
-from brainalign_monitor.delivery.webhook import Webhook, post_webhook
+from brainalign_monitor.delivery.services import Service, post_webhook, send_notification
 from brainalign_monitor.notify.channels import make_send
 from tests.conftest import ROOT
 from tests.monitor.delivery.conftest import ALERT, AT, LETTERHEAD, digest
@@ -97,7 +96,7 @@ def now() -> datetime:
 
 
 def failed(receiver: Receiver, **changes: object) -> DeliveryError:
-    hook = replace(Webhook("lab", receiver.url, SECRET, timeout=5), **changes)  # type: ignore[arg-type]
+    hook = replace(Service("lab", receiver.url, SECRET, timeout=5), **changes)  # type: ignore[arg-type]
     with pytest.raises(DeliveryError) as caught:
         post_webhook(hook, message_for(Channel.WEBHOOK), now)
     said = f"{caught.value} {caught.value.__cause__!r}"
@@ -108,7 +107,7 @@ def failed(receiver: Receiver, **changes: object) -> DeliveryError:
 
 def test_a_webhook_gets_signed_json(receiver):
     message = message_for(Channel.WEBHOOK)
-    make_send(None, [Webhook("lab", receiver.url, SECRET)], [], now)(message)
+    make_send(None, [Service("lab", receiver.url, SECRET)], [], now)(message)
     ((_, headers, body),) = receiver.posts
     assert body == message.body
     assert headers["Content-Type"] == "application/json"
@@ -128,12 +127,12 @@ def test_a_webhook_gets_signed_json(receiver):
 
 
 def test_without_a_secret_there_is_no_signature(receiver):
-    post_webhook(Webhook("lab", receiver.url), message_for(Channel.WEBHOOK), now)
+    post_webhook(Service("lab", receiver.url), message_for(Channel.WEBHOOK), now)
     assert "X-BrainAlign-Signature" not in receiver.posts[0][1]
 
 
 def test_the_documented_snippet_verifies_it(receiver):
-    post_webhook(Webhook("lab", receiver.url, SECRET), message_for(Channel.WEBHOOK), now)
+    post_webhook(Service("lab", receiver.url, SECRET), message_for(Channel.WEBHOOK), now)
     _, headers, body = receiver.posts[0]
     page = (ROOT / "docs/delivery.md").read_text(encoding="utf-8")
     snippet = next(code for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "hmac" in code)
@@ -151,7 +150,7 @@ def test_the_documented_snippet_verifies_it(receiver):
 @pytest.mark.parametrize("status", [200, 201, 204])
 def test_any_success_is_one(receiver, status):
     receiver.status = status
-    post_webhook(Webhook("lab", receiver.url), message_for(Channel.WEBHOOK), now)
+    post_webhook(Service("lab", receiver.url), message_for(Channel.WEBHOOK), now)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +182,7 @@ def test_a_redirect_is_not_followed(receiver, status):
 
 def test_an_endless_answer_is_not_read(receiver):
     receiver.endless = True
-    post_webhook(Webhook("lab", receiver.url), message_for(Channel.WEBHOOK), now)
+    post_webhook(Service("lab", receiver.url), message_for(Channel.WEBHOOK), now)
 
 
 def test_a_receiver_that_stalls_does_not_hold_the_monitor(receiver):
@@ -213,8 +212,8 @@ def test_a_webhook_that_is_no_longer_configured_is_given_up(receiver):
 
 
 def test_tokens_are_no_part_of_what_a_webhook_looks_like():
-    assert "planted" not in repr(Webhook("lab", f"https://x.example/{SECRET}", SECRET))
-    assert "planted" not in repr(Notification("lab", f"slack://{SECRET}"))
+    assert "planted" not in repr(Service("lab", f"https://x.example/{SECRET}", SECRET))
+    assert "planted" not in repr(Service("lab", f"slack://{SECRET}"))
 
 
 def test_every_kind_has_its_record():
@@ -228,8 +227,8 @@ def test_every_kind_has_its_record():
     assert json.loads(note.body)["operator"]["facts"] == {"source": "x"}
 
 
-def service(receiver: Receiver, path: str = "") -> Notification:
-    return Notification("chat", f"json://127.0.0.1:{receiver.port}/{path or SECRET.replace(' ', '-')}", timeout=5)
+def service(receiver: Receiver, path: str = "") -> Service:
+    return Service("chat", f"json://127.0.0.1:{receiver.port}/{path or SECRET.replace(' ', '-')}", timeout=5)
 
 
 def test_a_notification_arrives_through_apprise(receiver):
@@ -284,7 +283,7 @@ def test_a_service_that_is_not_there_is_told(receiver, capfd):
 
 def test_an_address_that_apprise_does_not_know_is_told(capfd):
     with pytest.raises(DeliveryError, match="none that apprise knows; correct its url") as caught:
-        send_notification(Notification("chat", f"nothing://{SECRET}"), message_for(Channel.NOTIFY))
+        send_notification(Service("chat", f"nothing://{SECRET}"), message_for(Channel.NOTIFY))
     assert SECRET not in str(caught.value)
     assert SECRET not in capfd.readouterr().err
 
@@ -292,5 +291,5 @@ def test_an_address_that_apprise_does_not_know_is_told(capfd):
 def test_without_the_extra_the_command_that_installs_it_is_told(monkeypatch):
     monkeypatch.setattr(notify_module, "apprise_is_there", lambda: False)
     with pytest.raises(DeliveryError, match=r"pip install 'apprise>=2\.3'") as caught:
-        send_notification(Notification("chat", "slack://x"), message_for(Channel.NOTIFY))
+        send_notification(Service("chat", "slack://x"), message_for(Channel.NOTIFY))
     assert not caught.value.permanent, "it goes out once it is installed"

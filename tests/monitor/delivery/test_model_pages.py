@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from brainalign_monitor.base.cache import NOTHING_KEPT
+from brainalign_monitor.history.board_history import RankHistory, rank_history
 from brainalign_monitor.history.board_reader import BoardReader
-from brainalign_monitor.history.rank_moves import RankHistory, rank_history
 from brainalign_monitor.report.model_board import ModelBoard
 from brainalign_monitor.report.model_page import model_pages
 from brainalign_monitor.store import open_store

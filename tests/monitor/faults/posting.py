@@ -20,8 +20,7 @@ import sqlalchemy as sa
 
 from brainalign_monitor.base.outgoing import Channel, Kind, Message, message_id
 from brainalign_monitor.config.schedule import parse_schedule
-from brainalign_monitor.notify.alarms import Alarms
-from brainalign_monitor.notify.outbox import drain
+from brainalign_monitor.notify.outbox import Alarms, drain
 from brainalign_monitor.operations.pull import open_home
 from tests.commands import environment
 from tests.monitor.faults.daemons import _daemon, _finished, _until

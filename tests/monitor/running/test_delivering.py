@@ -14,13 +14,13 @@ import pytest
 from brainalign_monitor.base.errors import DeliveryError, StoreError
 from brainalign_monitor.base.outgoing import Channel, Kind, Message, message_id
 from brainalign_monitor.delivery.messages import Letterhead, Subscriber
-from brainalign_monitor.notify.alarms import Alarms
 from brainalign_monitor.notify.outbox import (
     BACK_OFF,
     FAILURES_IN_A_ROW,
     HORIZON,
     LONGEST_SENDING,
     LONGEST_WAIT,
+    Alarms,
     Drained,
     Outgoing,
     drain,

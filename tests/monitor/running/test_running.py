@@ -19,7 +19,7 @@ from brainalign_monitor.config.sections import SiteSettings
 from brainalign_monitor.config.settings import load_settings
 from brainalign_monitor.delivery.messages import Letterhead
 from brainalign_monitor.history.alerts import DEFAULT_RULES, Condition, On, Rule
-from brainalign_monitor.notify.mail_preview import preview
+from brainalign_monitor.notify.digests import preview
 from brainalign_monitor.operations import alerting
 from brainalign_monitor.operations.kept_alerts import active_alerts
 from brainalign_monitor.operations.pull import open_home
