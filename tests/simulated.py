@@ -103,6 +103,21 @@ def _tree_weights(life: Life, paths: dict[str, tuple[str, ...]], part: str) -> F
     return weights
 
 
+def correlation(truth: Truth) -> Floats:
+    """Return the correlations of the leaves' `x`, L × L: the link is monotone, rho is 6 / pi * arcsin(half of it)."""
+    found = np.asarray(truth.loadings @ truth.factor_correlation @ truth.loadings.T)
+    np.fill_diagonal(found, 1.0)
+    return found
+
+
+def moments(truth: Truth) -> tuple[Floats, Floats]:
+    """Return the mean and the standard deviation over models of the noise-free scores, length L, in score units."""
+    x, weight = quadrature()
+    y = logistic(truth.intercept[:, None] + truth.slope[:, None] * x) * truth.scale[:, None]
+    mean = y @ weight
+    return mean, np.sqrt(y**2 @ weight - mean**2)
+
+
 def expected_spearman(truth: Truth) -> Floats:
     """Return the expected Spearman correlations of the observed scores, L × L.
 
@@ -110,7 +125,7 @@ def expected_spearman(truth: Truth) -> Floats:
     """
     error_of_x = truth.error_sd / (truth.slope * truth.steepness)
     root = 1.0 / np.sqrt(1.0 + error_of_x**2)
-    rho = np.asarray(6.0 / np.pi * np.arcsin(truth.correlation * np.outer(root, root) / 2.0))
+    rho = np.asarray(6.0 / np.pi * np.arcsin(correlation(truth) * np.outer(root, root) / 2.0))
     np.fill_diagonal(rho, 1.0)
     return rho
 
@@ -123,10 +138,10 @@ def covariance(truth: Truth) -> Floats:
         polynomials.append((x * polynomials[k] - np.sqrt(k) * polynomials[k - 1]) / np.sqrt(k + 1))
     y = logistic(truth.intercept[:, None] + truth.slope[:, None] * x)
     coefficients = (y * weight) @ np.stack(polynomials[1:]).T
-    found = np.zeros_like(truth.correlation)
-    power = np.ones_like(truth.correlation)
+    found = np.zeros_like(correlation(truth))
+    power = np.ones_like(correlation(truth))
     for column in coefficients.T:
-        power = power * truth.correlation
+        power = power * correlation(truth)
         found += power * np.outer(column, column)
     return found * np.outer(truth.scale, truth.scale)
 

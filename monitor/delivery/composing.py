@@ -11,10 +11,11 @@ from typing import Any
 
 from brainalign_plugin.text import counted, leaderboard, printable
 
+from ..base.files import fields_of
 from ..base.outgoing import Channel, Kind, Message, message_id
 from ..base.templating import render
 from ..history.figures import COUNTS, FIGURES, difference_text, figure_text
-from ..history.series import FULL, History, Point
+from ..history.series import FULL, History
 from .mail import Content, inlined, mail_bytes
 from .messages import Alert, Digest, DigestPeriod, HeadlineFigure, Letterhead, OperatorNote, Picture, Subscriber
 
@@ -46,29 +47,23 @@ def compose_digest(
         "digest": digest,
         "period": period_text(digest),
         "figures": [shown_figure(one) for one in known if one.name in _FIGURES],
-        "left_out": [figure_label(name) for name in left_out if name in _FIGURES],
+        "left_out": [FIGURES[name] for name in left_out if name in _FIGURES],
         "alerts": told,
         "active": _active_line(digest.active),
         "picture": digest.picture,
         "report": report,
     }
     record = {
-        "domain": digest.domain,
-        "period": digest.period.value,
+        **fields_of(
+            digest, "domain", "period", "first", "last", "as_of", "models", "benchmarks", "verdict", "simulated"
+        ),
         "name": period_name(digest),
-        "first": digest.first.isoformat(),
-        "last": digest.last.isoformat(),
-        "as_of": digest.as_of.isoformat(),
-        "models": digest.models,
-        "benchmarks": digest.benchmarks,
         "figures": [asdict(figure) for figure in known],
         "left_out": left_out,
-        "verdict": digest.verdict,
         "answer": one_line(digest.answer),
         "changes": [one_line(one.text) for one in digest.changes],
         "alerts": [_alert_record(alert) for alert in digest.alerts],
         "active": [_alert_record(alert) for alert in digest.active],
-        "simulated": digest.simulated,
     }
     occasion = f"{digest.period.value} {digest.domain} {period_name(digest)}"
     lines = [f"{digest.verdict}. {one_line(digest.answer)}", *(text for text, _ in changes), *told]
@@ -80,7 +75,7 @@ def compose_digest(
         # On a phone all is within two screens: more models and alerts leave room for fewer changes.
         most = max(2, MOST_CHANGES - max(0, len(own) + len(told) - 3))
         shown = {**values, "changes": changes[:most], "followed": own}
-        news = _News(Kind.DIGEST, "digest", occasion, subject, shown, record, lines, pictures)
+        news = _News(Kind.DIGEST, occasion, subject, shown, record, lines, pictures)
         found += _messages(news, [one for one in wanting if one.models == models], letterhead, at)
     return found
 
@@ -97,22 +92,18 @@ def compose_alerts(
         {
             "rule": one_line(alert.rule, 80),
             "state": alert.state,
-            # Its heading names rule and state.
-            "words": _capital(one_line(alert.words.removeprefix(f"{alert.rule} {alert.state}: "))),
+            "words": words[:1].upper() + words[1:],
             "figure": None if alert.figure is None else shown_figure(alert.figure),
         }
         for alert in alerts
+        # Its heading names rule and state.
+        for words in [one_line(alert.words.removeprefix(f"{alert.rule} {alert.state}: "))]
     ]
     values = {"board": first, "alerts": shown}
-    record = {
-        "domain": first.domain,
-        "as_of": first.as_of.isoformat(),
-        "simulated": first.simulated,
-        "alerts": [_alert_record(alert) for alert in alerts],
-    }
+    record = fields_of(first, "domain", "as_of", "simulated") | {"alerts": list(map(_alert_record, alerts))}
     occasion = f"alert {first.domain} {', '.join(states)} {first.board}"
     lines = [*(one_line(alert.words) for alert in alerts), f"Board of {day_text(first.as_of)}."]
-    news = _News(Kind.ALERT, "alert", occasion, subject, values, record, lines)
+    news = _News(Kind.ALERT, occasion, subject, values, record, lines)
     return _messages(news, [one for one in subscribers if one.alerts], letterhead, at)
 
 
@@ -125,7 +116,7 @@ def compose_operator(
     values = {"note": note, "paragraphs": paragraphs, "facts": facts}
     record = {"words": paragraphs, "facts": dict(facts)}
     subject = f"BrainAlign: {one_line(note.subject, 120)}"
-    news = _News(Kind.OPERATOR, "operator", note.occasion, subject, values, record, paragraphs)
+    news = _News(Kind.OPERATOR, note.occasion, subject, values, record, paragraphs)
     return _messages(news, [one for one in subscribers if one.operator], letterhead, at)
 
 
@@ -134,7 +125,6 @@ class _News:
     """Content of a message before its recipient is known; `lines` are its shortest form."""
 
     kind: Kind
-    template: str
     occasion: str
     subject: str
     values: Mapping[str, Any]
@@ -167,8 +157,8 @@ def _messages(news: _News, subscribers: Iterable[Subscriber], letterhead: Letter
 
 def _content(news: _News, letterhead: Letterhead) -> Content:
     values = {"report": "", **news.values, "subject": news.subject, "link": letterhead.link, "day_text": day_text}
-    text = render(f"mail_{news.template}.txt.j2", letterhead.templates, **values)
-    html = render(f"mail_{news.template}.html.j2", letterhead.templates, **values)
+    text = render(f"mail_{news.kind.value}.txt.j2", letterhead.templates, **values)
+    html = render(f"mail_{news.kind.value}.html.j2", letterhead.templates, **values)
     return Content(news.subject, text, inlined(html, letterhead.templates), tuple(news.pictures))
 
 
@@ -182,7 +172,10 @@ def _webhook_body(news: _News, letterhead: Letterhead, name: str, at: datetime) 
         "link": letterhead.link or None,
         news.kind.value: news.record,
     }
-    return json.dumps(record, allow_nan=False, sort_keys=True, separators=(",", ":")).encode("ascii")
+    compact = json.dumps(
+        record, allow_nan=False, sort_keys=True, separators=(",", ":"), default=lambda moment: moment.isoformat()
+    )
+    return compact.encode("ascii")
 
 
 def _subject(text: str, simulated: bool) -> str:
@@ -199,10 +192,6 @@ def _last_states(alerts: Sequence[Alert]) -> list[Alert]:
         else replace(one, words=f"{one.words}; it was firing since {day_text(first[rule].as_of)}")
         for rule, one in found.items()
     ]
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _states(alerts: Sequence[Alert]) -> list[str]:
@@ -223,15 +212,8 @@ def _cut(lines: Sequence[str], most: int) -> list[str]:
 
 
 def _alert_record(alert: Alert) -> dict[str, Any]:
-    return {
-        "domain": alert.domain,
-        "rule": alert.rule,
-        "state": alert.state,
-        "words": one_line(alert.words),
-        "as_of": alert.as_of.isoformat(),
-        "figure": None if alert.figure is None else asdict(alert.figure),
-        "simulated": alert.simulated,
-    }
+    record: dict[str, Any] = fields_of(alert, "domain", "rule", "state", "as_of", "simulated")
+    return {**record, "words": one_line(alert.words), "figure": alert.figure and asdict(alert.figure)}
 
 
 Interval = tuple[float, float] | None
@@ -252,11 +234,6 @@ def without_mentions(text: str) -> str:
     return _MENTION.sub("\\g<0>\N{ZERO WIDTH SPACE}", text)
 
 
-def figure_label(name: str) -> str:
-    """Return the name of a headline figure in words."""
-    return FIGURES.get(name, name)
-
-
 def interval_text(name: str, interval: tuple[float, float] | None) -> str:
     """Return an interval of a headline figure as text; empty if there is none, or if it has no width."""
     if interval is None or interval[0] == interval[1]:
@@ -275,7 +252,7 @@ def shown_figure(figure: HeadlineFigure) -> dict[str, str]:
     """Return a headline figure for the templates."""
     return {
         "name": figure.name,
-        "label": figure_label(figure.name),
+        "label": FIGURES.get(figure.name, figure.name),
         "now": figure_text(figure.name, figure.now),
         "interval": interval_text(figure.name, figure.now_interval),
         "before": figure_text(figure.name, figure.before),
@@ -295,16 +272,11 @@ def figures_at(
     found = []
     for name in FIGURES:
         points = {point.snapshot: point for point in history.series[name] if point.panel == FULL}
-        value, interval = _seen(points[now])
-        if intervals is not None and name not in COUNTS:
-            interval = intervals[name]
+        interval = points[now].interval if intervals is None or name in COUNTS else intervals[name]
         earlier = None if before is None else points.get(before)
-        found.append(HeadlineFigure(name, value, interval, *_seen(earlier)))
+        was = (None, None) if earlier is None else (earlier.value, earlier.interval)
+        found.append(HeadlineFigure(name, points[now].value, interval, *was))
     return tuple(found)
-
-
-def _seen(point: Point | None) -> tuple[float | None, Interval]:
-    return (None, None) if point is None else (point.value, point.interval)
 
 
 def day_text(day: date | datetime) -> str:
@@ -324,5 +296,4 @@ def period_name(digest: Digest) -> str:
     """Return the period of a digest as a name: 2026-W48, 2026-11."""
     if digest.period is DigestPeriod.MONTHLY:
         return f"{digest.first:%Y-%m}"
-    year, week, _ = digest.first.isocalendar()
-    return f"{year}-W{week:02d}"
+    return f"{digest.first:%G-W%V}"

@@ -86,7 +86,8 @@ def _publish(folder: Path, files: Iterable[tuple[str, bytes | Unchanged]], stage
     if current.exists() and not current.is_symlink():
         raise OutputError(f"{str(current)!r} is no link of a published site; move it away, or publish elsewhere")
     _make_folder(versions)
-    old = _version_of(current)
+    # None if there is no published version, or it was removed.
+    old = current.readlink().name if current.is_symlink() and current.is_dir() else None
     _remove_leftovers(versions, old)
     building = versions / f"{_BUILDING}{secrets.token_hex(8)}"
     building.mkdir()
@@ -103,7 +104,8 @@ def _publish(folder: Path, files: Iterable[tuple[str, bytes | Unchanged]], stage
             _remove_others(versions, set())
         if not target.exists():  # else it is one that was current before
             with stage("flushing the site to disk"):
-                _sync_tree(building)
+                for path, _, _ in os.walk(building, topdown=False):
+                    sync_folder(Path(path))
             _open_to_readers(building)
             building.rename(target)
             sync_folder(versions)
@@ -126,11 +128,6 @@ def _make_folder(folder: Path) -> None:
         give_to_owner(missing, missing.parent)
 
 
-def _version_of(current: Path) -> str | None:
-    """Return the name of the published version; None if there is none, or it was removed."""
-    return current.readlink().name if current.is_symlink() and current.is_dir() else None
-
-
 def _write(
     building: Path, old: Path | None, files: Iterable[tuple[str, bytes | Unchanged]]
 ) -> tuple[str, set[str], int]:
@@ -148,25 +145,23 @@ def _write(
             _link((old or building) / path, target)
             continue
         digests[name] = hashlib.sha256(data).hexdigest()
-        if old is None or not _link_same(old / path, target, data):
-            with target.open("xb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            written += 1
+        if old is not None and _same(old / path, data):
+            _link(old / path, target)
+            continue
+        with target.open("xb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        written += 1
     content = "".join(f"{name}\0{digests[name]}\n" for name in sorted(digests))
     return hashlib.sha256(content.encode()).hexdigest()[:16], set(digests), written
 
 
-def _link_same(old: Path, target: Path, data: bytes) -> bool:
-    """Take over a file of the old version, if it has the same content."""
+def _same(old: Path, data: bytes) -> bool:
     try:
-        if old.stat().st_size != len(data) or old.read_bytes() != data:
-            return False
+        return old.stat().st_size == len(data) and old.read_bytes() == data
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return False
-    _link(old, target)
-    return True
 
 
 def _link(old: Path, target: Path) -> None:
@@ -186,11 +181,6 @@ def _open_to_readers(folder: Path) -> None:
         for name in names:
             Path(above, name).chmod(_FILE)
             give_to_owner(Path(above, name), folder.parent)
-
-
-def _sync_tree(folder: Path) -> None:
-    for path, _, _ in os.walk(folder, topdown=False):
-        sync_folder(Path(path))
 
 
 def _swap(folder: Path, target: str) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any
 
 import structlog
@@ -29,6 +30,7 @@ _REQUEST_SECONDS = 5.0
 # A client without an answer after this many seconds makes room if others wait.
 _PATIENCE_SECONDS = 0.5
 _CACHED_SECONDS = 5.0
+_NEWEST_SCORE = "Time of the newest score of the newest board; the board's moment if no score has a time."
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 log = structlog.get_logger("brainalign")
@@ -48,7 +50,7 @@ def health_json(found: Standing) -> dict[str, Any]:
 def metrics_text(found: Standing) -> bytes:
     """Return the state in Prometheus' text format."""
     registry = CollectorRegistry()
-    registry.register(_Collector(found))
+    registry.register(SimpleNamespace(collect=lambda: _metrics(found)))
     return generate_latest(registry)
 
 
@@ -56,55 +58,41 @@ def metrics_text(found: Standing) -> bytes:
 _Samples = Iterable[tuple[Sequence[str], float]]
 
 
-class _Collector:
-    def __init__(self, found: Standing) -> None:
-        self._found = found
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield the metrics."""
-        found = self._found
-        yield _gauge("info", "Version of the monitor.", ["version"], [([__version__], 1)])
-        yield _gauge("healthy", "1 if the monitor is healthy, else 0.", [], [([], int(found.healthy))])
-        moments = (
-            ("last_pull", "Last attempt to read the leaderboard.", "last_pull", "at"),
-            ("last_success", "Last successful pull.", "last_success", "at"),
-            ("last_news", "Last pull that brought a new board.", "last_news", "at"),
-            ("board", "Moment that the newest board describes.", "board", "as_of_time"),
-            (
-                "newest_score",
-                "Time of the newest score of the newest board; the board's moment if no score has a time.",
-                "board",
-                "dated",
-            ),
-        )
-        for name, text, record, field in moments:
-            known: _Samples = [
-                ([one.domain], getattr(getattr(one, record), field).timestamp())
-                for one in found.leaderboards
-                if getattr(one, record) is not None
-            ]
-            yield _gauge(f"{name}_timestamp_seconds", text, ["domain"], known)
-        yield _gauge("snapshots", "Snapshots in the store.", [], [([], found.snapshots)])
-        pulls = CounterMetricFamily(
-            "brainalign_pulls", "Attempts to read the leaderboard.", labels=["domain", "outcome", "error"]
-        )
-        for labels, count in sorted(found.pulls.items()):
-            pulls.add_metric(labels, count)
-        yield pulls
-        runs = SummaryMetricFamily("brainalign_run_duration_seconds", "Finished runs.", labels=["job"])
-        for job, took in sorted(found.durations.items()):
-            runs.add_metric([job], count_value=took.finished, sum_value=took.seconds)
-        yield runs
-        lasted: _Samples = [
-            ([job, run.state.value], max(0.0, (run.ended_at - run.started_at).total_seconds()))
-            for job, run in sorted(found.last_runs.items())
-            if run.ended_at is not None
-        ]
-        yield _gauge("last_run_duration_seconds", "Duration of the last run of a job.", ["job", "state"], lasted)
-        outbox: _Samples = [([state.value], found.messages.get(state, 0)) for state in MessageState]
-        yield _gauge("messages", "Messages of the outbox.", ["state"], outbox)
-        failing: _Samples = [([alarm.name], alarm.failures) for alarm in found.alarms]
-        yield _gauge("failures_in_a_row", "Current failures in a row.", ["name"], failing)
+def _metrics(found: Standing) -> Iterator[Metric]:
+    yield _gauge("info", "Version of the monitor.", ["version"], [([__version__], 1)])
+    yield _gauge("healthy", "1 if the monitor is healthy, else 0.", [], [([], int(found.healthy))])
+    moments = (
+        ("last_pull", "Last attempt to read the leaderboard.", "last_pull", "at"),
+        ("last_success", "Last successful pull.", "last_success", "at"),
+        ("last_news", "Last pull that brought a new board.", "last_news", "at"),
+        ("board", "Moment that the newest board describes.", "board", "as_of_time"),
+        ("newest_score", _NEWEST_SCORE, "board", "dated"),
+    )
+    for name, text, record, field in moments:
+        known = [(one.domain, getattr(one, record)) for one in found.leaderboards]
+        times: _Samples = [([domain], getattr(one, field).timestamp()) for domain, one in known if one is not None]
+        yield _gauge(f"{name}_timestamp_seconds", text, ["domain"], times)
+    yield _gauge("snapshots", "Snapshots in the store.", [], [([], found.snapshots)])
+    pulls = CounterMetricFamily(
+        "brainalign_pulls", "Attempts to read the leaderboard.", labels=["domain", "outcome", "error"]
+    )
+    for labels, count in sorted(found.pulls.items()):
+        pulls.add_metric(labels, count)
+    yield pulls
+    runs = SummaryMetricFamily("brainalign_run_duration_seconds", "Finished runs.", labels=["job"])
+    for job, took in sorted(found.durations.items()):
+        runs.add_metric([job], count_value=took.finished, sum_value=took.seconds)
+    yield runs
+    lasted: _Samples = [
+        ([job, run.state.value], max(0.0, (run.ended_at - run.started_at).total_seconds()))
+        for job, run in sorted(found.last_runs.items())
+        if run.ended_at is not None
+    ]
+    yield _gauge("last_run_duration_seconds", "Duration of the last run of a job.", ["job", "state"], lasted)
+    outbox: _Samples = [([state.value], found.messages.get(state, 0)) for state in MessageState]
+    yield _gauge("messages", "Messages of the outbox.", ["state"], outbox)
+    failing: _Samples = [([alarm.name], alarm.failures) for alarm in found.alarms]
+    yield _gauge("failures_in_a_row", "Current failures in a row.", ["name"], failing)
 
 
 def _gauge(name: str, text: str, labels: Sequence[str], samples: _Samples) -> Metric:
@@ -160,14 +148,12 @@ class _Looks:
     def _ask(self) -> Standing | str:
         try:
             return self._look()
-        except BrainAlignError as failure:
+        except Exception as failure:
             # A health check reports that the store cannot be read; the log has its address.
             kind = type(failure).__name__
-            log.error("the state cannot be read", kind=kind, error=str(failure))
-        except Exception as failure:
-            kind = type(failure).__name__
-            log.exception("the state cannot be read")
-        return f"the store cannot be read ({kind})"
+            fault = None if isinstance(failure, BrainAlignError) else failure
+            log.error("the state cannot be read", kind=kind, error=str(failure), exc_info=fault)
+            return f"the store cannot be read ({kind})"
 
 
 class _Server(ThreadingHTTPServer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,6 +13,7 @@ from brainalign_plugin.data.snapshot import CellValue, Snapshot
 from brainalign_plugin.data.tree import Benchmark
 from brainalign_plugin.text import counted, first_few
 
+from ..base.files import fields_of
 from .changes import Changes, snapshot_cells
 from .precision import leaf_scores, tolerance
 
@@ -118,13 +120,9 @@ def changes_json(changes: Changes) -> dict[str, Any]:
         "from": changes.earlier.as_of_time.isoformat(),
         "to": changes.later.as_of_time.isoformat(),
         "models": {
-            "added": [{"id": m.id, "name": m.name} for m in changes.models_added],
-            "removed": [{"id": m.id, "name": m.name} for m in changes.models_removed],
-            "renamed": [
-                {"id": c.after.id, "from": c.before.name, "to": c.after.name}
-                for c in changes.models_changed
-                if c.before.name != c.after.name
-            ],
+            "added": [fields_of(model, "id", "name") for model in changes.models_added],
+            "removed": [fields_of(model, "id", "name") for model in changes.models_removed],
+            "renamed": [{"id": i, "from": before, "to": after} for i, before, after in changes.models_renamed],
         },
         "benchmarks": {
             "added": [n.type_id for n in changes.benchmarks_added],
@@ -134,19 +132,11 @@ def changes_json(changes: Changes) -> dict[str, Any]:
                 {"benchmark": benchmark, "from": before, "to": after} for benchmark, before, after in changes.versions
             ],
             "moved": [
-                {"benchmark": c.after.type_id, "from": c.before.parent, "to": c.after.parent}
-                for c in changes.benchmarks_changed
-                if c.before.parent != c.after.parent
+                {"benchmark": leaf, "from": before, "to": after} for leaf, before, after in changes.benchmarks_moved
             ],
         },
         "cells": [
-            {
-                "model": c.model,
-                "benchmark": c.benchmark,
-                "kind": c.kind,
-                "from": _value_json(c.before),
-                "to": _value_json(c.after),
-            }
+            {**fields_of(c, "model", "benchmark", "kind"), "from": _value_json(c.before), "to": _value_json(c.after)}
             for c in scores
         ],
         "official_rank": [{"model": m.model, "from": m.before, "to": m.after} for m in changes.rank_moves],
@@ -182,8 +172,9 @@ def changes_in_words(changes: Changes) -> tuple[str, ...]:
             old = sum(c.model in known for c in told)
             were = f"{'was' if len(told) == 1 else 'were'} restated" if verb == "restated" else verb
             whose = "" if kind in ("restated", "removed") else f", {old} of models that were there before"
-            where = first_few(_leaves_by_count(told), _MOST)
-            lines.append(f"{counted(len(told), noun)} {were}{whose}: on {where}")
+            counts = Counter(c.benchmark for c in told)
+            leaves = sorted(counts, key=lambda leaf: (-counts[leaf], leaf))
+            lines.append(f"{counted(len(told), noun)} {were}{whose}: on {first_few(leaves, _MOST)}")
     if moves := changes.rank_moves:
         furthest = ", ".join(f"{m.name} ({m.model}) from {m.before} to {m.after}" for m in moves[:_MOST])
         lines.append(f"{counted(len(moves), 'model')} moved in the official ranking, furthest {furthest}")
@@ -196,11 +187,7 @@ def _models_in_words(changes: Changes) -> list[str]:
         for models, verb in ((changes.models_added, "came"), (changes.models_removed, "went"))
         if models
     ]
-    return lines + [
-        f"model {c.after.id} was {c.before.name} and is now {c.after.name}"
-        for c in changes.models_changed
-        if c.before.name != c.after.name
-    ]
+    return lines + [f"model {i} was {before} and is now {after}" for i, before, after in changes.models_renamed]
 
 
 def _benchmarks_in_words(changes: Changes, scores: Sequence[ScoreChange]) -> list[str]:
@@ -216,15 +203,4 @@ def _benchmarks_in_words(changes: Changes, scores: Sequence[ScoreChange]) -> lis
         lines.append(
             f"{benchmark} went from version {before} to {after}: {counted(again, 'model')} run again, {lost} not"
         )
-    return lines + [
-        f"{c.after.type_id} moved from {c.before.parent} to {c.after.parent}"
-        for c in changes.benchmarks_changed
-        if c.before.parent != c.after.parent
-    ]
-
-
-def _leaves_by_count(scores: Sequence[ScoreChange]) -> list[str]:
-    counts: dict[str, int] = {}
-    for change in scores:
-        counts[change.benchmark] = counts.get(change.benchmark, 0) + 1
-    return sorted(counts, key=lambda leaf: (-counts[leaf], leaf))
+    return lines + [f"{node} moved from {before} to {after}" for node, before, after in changes.benchmarks_moved]

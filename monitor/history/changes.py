@@ -56,21 +56,26 @@ class Changes:
     @property
     def empty(self) -> bool:
         """Return whether the two boards are equal."""
-        return not (
-            self.models_added
-            or self.models_removed
-            or self.models_changed
-            or self.benchmarks_added
-            or self.benchmarks_removed
-            or self.benchmarks_changed
-            or self.cells
-        )
+        models = (self.models_added, self.models_removed, self.models_changed)
+        return not any((*models, self.benchmarks_added, self.benchmarks_removed, self.benchmarks_changed, self.cells))
 
     @property
     def benchmarks_started(self) -> tuple[str, ...]:
         """Leaves under the average with a first score on the later board."""
         before = _scored_leaves(self.earlier)
         return tuple(leaf for leaf in _scored_leaves(self.later) if leaf not in set(before))
+
+    @property
+    def models_renamed(self) -> tuple[tuple[int, str, str], ...]:
+        """Models of another name: id, name before, name now."""
+        changed = self.models_changed
+        return tuple((c.after.id, c.before.name, c.after.name) for c in changed if c.before.name != c.after.name)
+
+    @property
+    def benchmarks_moved(self) -> tuple[tuple[str, str | None, str | None], ...]:
+        """Benchmarks at another place of the tree: type id, parent before, parent now."""
+        changed = [c for c in self.benchmarks_changed if c.before.parent != c.after.parent]
+        return tuple((c.after.type_id, c.before.parent, c.after.parent) for c in changed)
 
     @property
     def versions(self) -> tuple[tuple[str, int, int], ...]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from brainalign_plugin.arrays import FloatArray
 from brainalign_plugin.certainty import bootstrap
 from brainalign_plugin.certainty.families import FamilyTable
 from brainalign_plugin.certainty.figures import headline
@@ -95,30 +96,25 @@ def paired_differences(
     # A score that one source gives with fewer decimals is not restated.
     other = replace(other, scores=np.where(close, mine, other.scores))
     before, after = headline_figures(one), headline_figures(other)
-    if close.all() and all(one.tree.path(leaf) == other.tree.path(leaf) for leaf in one.leaves):
-        found = {}
-        for name in TESTED:
-            interval, p = (None, None) if before[name] is None else ((0.0, 0.0), 1.0)
-            found[name] = Difference(before[name], after[name], interval, p, models, benchmarks)
-        return found
-    draws = family_draws(one, resamples, seed, named)
-    if draws is None:
-        return {name: Difference(before[name], after[name], None, None, models, benchmarks) for name in TESTED}
-    counts, effective = draws
-    first, second = (headline(board, counts).values for board in (one, other))
+    alike = close.all() and all(one.tree.path(leaf) == other.tree.path(leaf) for leaf in one.leaves)
+    draws = None if alike else family_draws(one, resamples, seed, named)
+    drawn: Mapping[str, FloatArray] = {}
+    if draws is not None:
+        first, second = (headline(board, draws[0]).values for board in (one, other))
+        drawn = {name: second[name] - first[name] for name in TESTED}
     found = {}
     for name in TESTED:
-        drawn = second[name] - first[name]
         was, now = before[name], after[name]
-        delta = None if was is None or now is None else now - was
-        interval = ends(bootstrap.interval(delta, drawn, effective))
-        found[name] = Difference(was, now, interval, _p_value(delta, interval, drawn), models, benchmarks)
+        interval, p = ((0.0, 0.0), 1.0) if alike and was is not None else (None, None)
+        if draws is not None:
+            delta = None if was is None or now is None else now - was
+            interval = ends(bootstrap.interval(delta, drawn[name], draws[1]))
+            p = _p_value(delta, interval, drawn[name])
+        found[name] = Difference(was, now, interval, p, models, benchmarks)
     return found
 
 
-def _p_value(
-    delta: float | None, interval: tuple[float, float] | None, drawn: np.ndarray[tuple[int], np.dtype[np.float64]]
-) -> float | None:
+def _p_value(delta: float | None, interval: tuple[float, float] | None, drawn: FloatArray) -> float | None:
     if delta is None or interval is None:
         return None
     error = float(np.nanstd(drawn, ddof=1))

@@ -301,8 +301,7 @@ def history_json(found: History, figure: str | None = None) -> dict[str, Any]:
         "shared": {
             "from": shared.first,
             "to": shared.last,
-            "models": shared.models,
-            "benchmarks": shared.benchmarks,
+            **fields_of(shared, "models", "benchmarks"),
             "deltas": wanted(shared.deltas),
         },
         "cohorts": [

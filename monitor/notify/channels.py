@@ -35,15 +35,8 @@ def subscribers(settings: Settings) -> tuple[Subscriber, ...]:
     """Return all subscribers; an address under two names occurs once, because its messages have one id."""
 
     def subscriber(channel: Channel, name: str, wanted: Wanted, models: tuple[str, ...] = ()) -> Subscriber:
-        return Subscriber(
-            channel,
-            name,
-            wanted.alerts,
-            DigestPeriod(wanted.digest),
-            wanted.operator,
-            wanted.when_quiet != "nothing",
-            models,
-        )
+        quiet = wanted.when_quiet != "nothing"
+        return Subscriber(channel, name, wanted.alerts, DigestPeriod(wanted.digest), wanted.operator, quiet, models)
 
     return (
         *(subscriber(Channel.MAIL, one.address, one, one.models) for one in settings.recipients.values()),

@@ -27,19 +27,12 @@ class Truth:
 
     A leaf's noise-free score is ``scale * logistic(intercept + slope * x)`` of a standard normal ``x``, which
     is the sum of loadings times factors and a unique rest. The factors are those of the parts, correlated by
-    the models' general ability, followed by those of the papers, which are independent. Models of a
-    `NewModels` event with a shifted ability are not draws from the distribution that the moments describe.
+    the models' general ability, followed by those of the papers, which are independent.
     """
 
     leaves: tuple[str, ...]  # Identifiers of the leaves, L of them
     loadings: Floats  # Loadings, L × K
     factor_correlation: Floats  # Correlations of the factors, K × K
-    # Correlations of the leaves' `x`, L × L. As the link is monotone, Spearman's rho of noise-free scores is
-    # `6 / pi * arcsin(correlation / 2)`.
-    correlation: Floats
-    # Moments over models of the noise-free scores, length L, in score units.
-    mean: Floats
-    sd: Floats
     # Root mean square of the measurement errors, length L, in score units. A cell's error is proportional to
     # the steepness of the link at its score: it shrinks towards the ends of the scale, as that of a share does.
     error_sd: Floats
@@ -78,31 +71,13 @@ def draw_truth(seed: int, papers: tuple[Paper, ...], part_correlation: float) ->
     correlated[: len(PARTS), : len(PARTS)] += part_correlation * (1.0 - np.eye(len(PARTS)))
     communality = np.einsum("ij,jk,ik->i", loadings, correlated, loadings)
     loadings *= np.sqrt(np.minimum(1.0, _LARGEST_COMMUNALITY / np.maximum(communality, 1e-12)))[:, None]
-    correlation = loadings @ correlated @ loadings.T
-    np.fill_diagonal(correlation, 1.0)
     mean, sd, error_sd = moments
     scale = np.repeat([paper.scale for paper in papers], [len(paper.leaves) for paper in papers])
     intercept, slope = fit_link(mean / scale, sd / scale)
     x, weight = quadrature()
     y = logistic(intercept[:, None] + slope[:, None] * x)
     steepness = scale * np.sqrt((y * (1.0 - y)) ** 2 @ weight)
-    truth = Truth(
-        leaves=leaves,
-        loadings=loadings,
-        factor_correlation=correlated,
-        correlation=correlation,
-        mean=mean,
-        sd=sd,
-        error_sd=error_sd,
-        intercept=intercept,
-        slope=slope,
-        scale=scale,
-        steepness=steepness,
-    )
-    for value in vars(truth).values():
-        if isinstance(value, np.ndarray):
-            value.setflags(write=False)
-    return truth
+    return Truth(leaves, loadings, correlated, error_sd, intercept, slope, scale, steepness)
 
 
 def logistic(x: Floats) -> Floats:
