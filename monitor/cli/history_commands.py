@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from brainalign_plugin.data.snapshot import Snapshot
 
     from ..history.attribution import Attribution
+    from ..history.changes import Era
     from ..history.drift import Drift
-    from ..history.eras import Era
     from ..history.known_events import KnownEvent
     from ..history.series import Figure, History, Point
 
@@ -107,7 +107,7 @@ def drift(
 
 def eras(top: Top = 10, known: Known = None, *, where: Where, as_json: AsJson = False) -> None:
     """Show the top models of each year, then and today."""
-    from ..history.eras import eras_json
+    from ..history.changes import eras_json
     from ..operations import reporting
 
     with opened("latest", **where) as (settings, store):

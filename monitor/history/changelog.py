@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.snapshot import CellValue, Snapshot
-from brainalign_plugin.data.tree import Benchmark
 from brainalign_plugin.text import counted, first_few
 
 from ..base.files import fields_of
@@ -24,20 +23,15 @@ WORDS_VERSION = 4
 
 
 class InForce(NamedTuple):
-    """State of a model on a leaf in the version in force; None is NEVER run."""
+    """Content of a model's cell on a leaf, in the version in force."""
 
     version: int
-    value: CellValue | None
-
-    @property
-    def state(self) -> CellState:
-        """SCORED, FAILED or NEVER."""
-        return CellState.NEVER if self.value is None else CellState(self.value.state)
+    value: CellValue
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreChange:
-    """A change of a model on a leaf; None if model or leaf are not on the board."""
+    """A change of a model on a leaf; None where it was never run, or model or leaf are not on the board."""
 
     model: int
     benchmark: str
@@ -53,25 +47,21 @@ class ScoreChange:
         another version of the benchmark), ``restated`` (by the same version), ``touched`` (another error or time, the
         same score but for the decimals of the coarser source).
         """
-        before = CellState.NEVER if self.before is None else self.before.state
-        after = CellState.NEVER if self.after is None else self.after.state
-        if after == CellState.NEVER:
-            return "removed" if before != CellState.NEVER else "touched"
-        if before == CellState.NEVER:
-            return "scored" if after == CellState.SCORED else "failed"
-        if self.before is None or self.after is None or self._other_version:
+        never = CellState.NEVER
+        was, now = (never if side is None else side.value.state for side in (self.before, self.after))
+        if self.after is None or now == never:
+            return "touched" if was == never else "removed"
+        if self.before is None or was == never:
+            return "scored" if now == CellState.SCORED else "failed"
+        before, after = self.before.value, self.after.value
+        versions = {self.before.version, self.after.version}
+        # A source that does not know the version says 0.
+        if len(versions) == 2 and 0 not in versions:
             return "rerun"
-        if before != after:
-            return "restated"
-        old, new = (side.value and side.value.score for side in (self.before, self.after))
-        same = old == new or (old is not None and new is not None and abs(old - new) <= self.tolerance)
-        return "touched" if same else "restated"
-
-    @property
-    def _other_version(self) -> bool:
-        """Return whether both sources know the version, and it is another."""
-        versions = {side.version for side in (self.before, self.after) if side is not None}
-        return len(versions) == 2 and 0 not in versions
+        same = before.score == after.score
+        if before.score is not None and after.score is not None:
+            same = same or abs(before.score - after.score) <= self.tolerance
+        return "touched" if same and was == now else "restated"
 
 
 # A run and its report describe the same two boards.
@@ -83,33 +73,21 @@ def score_changes(changes: Changes) -> tuple[ScoreChange, ...]:
     """
     before, after = _in_force(changes.earlier), _in_force(changes.later)
     limit = tolerance(leaf_scores(changes.earlier), leaf_scores(changes.later))
-    return tuple(
-        ScoreChange(*key, before.get(key), after.get(key), limit)
-        for key in sorted(before.keys() | after.keys())
-        if _said(before.get(key)) != _said(after.get(key))
-    )
+    keys = sorted(before.keys() | after.keys())
+    changed = (key for key in keys if before.get(key) != after.get(key))
+    return tuple(ScoreChange(*key, before.get(key), after.get(key), limit) for key in changed)
 
 
 def _in_force(snapshot: Snapshot) -> dict[tuple[int, str], InForce]:
-    cells = snapshot_cells(snapshot)
-    leaves = [(node, node.type_id, node.version) for node in snapshot.tree.nodes if node.is_leaf]
-    return {
-        (model.id, leaf): InForce(version, _counted(cells.get((model.id, leaf, version)), node))
-        for model in snapshot.models
-        for node, leaf, version in leaves
-    }
-
-
-def _counted(value: CellValue | None, node: Benchmark) -> CellValue | None:
-    # The site printed scores uncapped until 2026; what counts was capped ever since.
-    if value is None or value.score is None or node.is_engineering or 0 <= value.score <= 1:
-        return value
-    return value._replace(score=min(max(value.score, 0.0), 1.0))
-
-
-def _said(side: InForce | None) -> tuple[int, CellValue] | None:
-    # A cell that was never run has no content in any version.
-    return None if side is None or side.value is None else (side.version, side.value)
+    leaves = {(node.type_id, node.version): node for node in snapshot.tree.nodes if node.is_leaf}
+    found = {}
+    for (model, leaf, version), value in snapshot_cells(snapshot).items():
+        if (node := leaves.get((leaf, version))) is not None:
+            # The site printed scores uncapped until 2026; what counts was capped ever since.
+            capped = value.score is not None and not node.is_engineering
+            score = min(max(value.score or 0.0, 0.0), 1.0) if capped else value.score
+            found[model, leaf] = InForce(version, value._replace(score=score))
+    return found
 
 
 def changes_json(changes: Changes) -> dict[str, Any]:
@@ -145,10 +123,10 @@ def changes_json(changes: Changes) -> dict[str, Any]:
 
 
 def _value_json(side: InForce | None) -> dict[str, Any] | None:
-    if side is None or side.value is None:
+    if side is None:
         return None
-    value = side.value
-    return {"version": side.version, "state": side.state.name, "score": value.score, "error": value.error}
+    state = CellState(side.value.state).name
+    return {"version": side.version, "state": state, **fields_of(side.value, "score", "error")}
 
 
 # Names in a sentence.

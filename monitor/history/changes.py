@@ -1,11 +1,12 @@
-"""Changes between two snapshots: models, benchmarks, versions, scores, and the official ranks."""
+"""Changes between two snapshots: models, benchmarks, versions, scores, official ranks, and the top of each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
 from functools import lru_cache
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -151,3 +152,40 @@ def _rank_moves(earlier: Snapshot, later: Snapshot) -> tuple[RankMove, ...]:
         if before.get(model, now) != now
     ]
     return tuple(sorted(moves, key=lambda move: (-abs(move.after - move.before), move.model)))
+
+
+# Models of an official top.
+TOP = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Era:
+    """A model of the top of one board, and its official rank on another; None where it has none there."""
+
+    model: int
+    name: str
+    # Rank on the earlier board and today.
+    then: int | None
+    now: int | None
+    of: str  # `then` if it was at the top of the earlier board, `now` if it is at the top today, `both`
+
+
+def eras(earlier: Snapshot, today: Snapshot, top: int = TOP) -> tuple[Era, ...]:
+    """Follow the models of the official top of each board, ties at its end included, to the other, today's first."""
+    then, now = official_ranks(earlier), official_ranks(today)
+    names = {model.id: model.name for model in (*earlier.models, *today.models)}
+    found = []
+    for model in sorted(names, key=lambda i: (now.get(i, len(names)), then.get(i, len(names)), i)):
+        best_then, best_now = then.get(model, top + 1) <= top, now.get(model, top + 1) <= top
+        if best_then or best_now:
+            of = "both" if best_then and best_now else "now" if best_now else "then"
+            found.append(Era(model, names[model], then.get(model), now.get(model), of))
+    return tuple(found)
+
+
+def eras_json(found: Mapping[date, Sequence[Era]]) -> dict[str, Any]:
+    """Return the record that ``brainalign eras --json`` prints."""
+    return {
+        "schema": 1,
+        "eras": [{"as_of": day, "models": [asdict(era) for era in models]} for day, models in found.items()],
+    }

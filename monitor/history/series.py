@@ -109,7 +109,10 @@ class Since:
     @property
     def restated(self) -> int:
         """Number of scores, of models and benchmarks still there, that have another value now, or none."""
-        return sum(change.kind in _RESTATED for change in score_changes(self.changes) if change.after is not None)
+        later = self.changes.later
+        leaves = {node.type_id for node in later.tree.nodes if node.is_leaf}
+        there = [c for c in score_changes(self.changes) if c.model in later.rows and c.benchmark in leaves]
+        return sum(change.kind in _RESTATED for change in there)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,8 @@ from ..base.progress import Stage, silent
 from .attribution import attribute
 from .board_reader import BoardReader
 from .changelog import WORDS_VERSION, changes_in_words
-from .changes import compare
+from .changes import TOP, Era, compare, eras
 from .drift import MIN_OVERLAP, TESTED, Difference, Drift, Verdict, paired_differences, verdicts
-from .eras import TOP, Era, eras
 from .figures import ANALYSIS_VERSION, FIGURES, cleaned
 from .panels import cohorts, first_years, in_all, new_share, with_benchmarks, with_models
 from .periods import boards_of_history
@@ -67,9 +66,8 @@ Pair = tuple["SnapshotInfo", "SnapshotInfo"]
 class Timeline:
     """The boards of a domain until a moment (`HistoryOptions.until`); their list is read from the store once.
 
-    Whatever is written to the store meanwhile, all answers are about the same boards. A board is read when an answer
-    needs it and the cache does not know the answer, and then once. Raises NoBoardError if the store holds no board of
-    the domain (that had been seen by then).
+    So all answers are about the same boards. A board is read, once, when an answer needs it that the cache does not
+    know. Raises NoBoardError if the store holds no board of the domain (that had been seen by then).
     """
 
     def __init__(

@@ -64,7 +64,6 @@ class Outgoing:
         from ..operations.kept_alerts import HELD, alert_record
 
         told = [one for one in news if one.kind != HELD]
-
         found = []
         for number in dict.fromkeys(one.snapshot for one in told):
             info = store.info(number)
@@ -153,10 +152,8 @@ def _has_ended(claimed_by: str) -> bool:
         return True
     try:
         os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:  # of another user
-        return False
+    except OSError as failure:  # else it is one of another user
+        return isinstance(failure, ProcessLookupError)
     return False
 
 
@@ -249,11 +246,11 @@ def after_failure(
 
     ``name`` is what failed, as messages call it: ``pulling vision``; ``before`` is what was kept of its failures.
     """
-    failures = 1 if before is None else before.failures + 1
-    since = at if before is None else before.since
-    raised_at = None if before is None else before.raised_at
-    if raised_at is not None or failures < in_a_row:
-        return Alarm(name, failures, since, at, raised_at, problem), None
+    before = before or Alarm(name, 0, at, at, None, "")
+    failures, since = before.failures + 1, before.since
+    alarm = Alarm(name, failures, since, at, before.raised_at, problem)
+    if alarm.raised_at is not None or failures < in_a_row:
+        return alarm, None
     failed = "failed" if failures == 1 else f"failed {times(failures)}"
     note = OperatorNote(
         occasion=f"{name} failing since {since.isoformat()}",
@@ -264,7 +261,7 @@ def after_failure(
             "state.\n"
         ),
     )
-    return Alarm(name, failures, since, at, at, problem), note
+    return replace(alarm, raised_at=at), note
 
 
 def after_success(before: Alarm | None, at: datetime) -> OperatorNote | None:

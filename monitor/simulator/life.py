@@ -79,11 +79,9 @@ class Life:
 def simulate(seed: int, parameters: SimulationParameters | None = None) -> Life:
     """Simulate a leaderboard's life; the same seed and parameters give the same.
 
-    Every model has a general ability, which makes up ``part_correlation`` of the variance of its neural,
-    behavioural and engineering factor; papers add factors of their own. So the leaves under the average share two
-    dimensions plus one for each factor of a paper. Draws come from streams named after what they are for: adding a
-    paper leaves everything else as it was. The default parameters give 281 models × 51 leaves under the average in
-    the image of the public board.
+    The leaves under the average share two dimensions, plus one for each factor of a paper. Draws come from streams
+    named after what they are for: adding a paper leaves everything else as it was. The default is in the image of the
+    public board: 281 models × 51 leaves under the average.
     """
     parameters = parameters if parameters is not None else SimulationParameters()
     truth = draw_truth(seed, parameters.papers, parameters.part_correlation)

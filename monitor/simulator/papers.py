@@ -1,8 +1,6 @@
 """The benchmarks of a simulated leaderboard, paper by paper, and the default board.
 
-Every identifier is invented. They follow the field's form ``AuthorYear[.region]-metric``, so that whatever
-reads regions, papers and metrics out of real identifiers works on them too, but no author of these names
-exists.
+Every identifier is invented, in the field's form ``AuthorYear[.region]-metric``: no author of these names exists.
 """
 
 from __future__ import annotations

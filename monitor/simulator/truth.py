@@ -23,7 +23,7 @@ _NODES = 481
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """Expected results of the analysis of a simulated board.
+    """Latent factors of a simulated board, from which the expected results of its analysis follow.
 
     A leaf's noise-free score is ``scale * logistic(intercept + slope * x)`` of a standard normal ``x``, which
     is the sum of loadings times factors and a unique rest. The factors are those of the parts, correlated by
@@ -110,11 +110,8 @@ def fit_link(mean: Floats, sd: Floats) -> tuple[Floats, Floats]:
 
 
 def quadrature() -> tuple[Floats, Floats]:
-    """Return the nodes and weights of the mean over a standard normal variable.
-
-    Equal steps are as good as Gauss's for an integrand that is smooth and vanishes at both ends, whatever its
-    degree.
-    """
+    """Return the nodes and weights of the mean over a standard normal variable."""
+    # Equal steps are as good as Gauss's for an integrand that is smooth and vanishes at both ends.
     x = np.linspace(-12.0, 12.0, _NODES)
     weight = np.exp(-(x**2) / 2.0)
     return x, weight / weight.sum()

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from brainalign_monitor.history.eras import eras
+from brainalign_monitor.history.changes import eras
 from brainalign_monitor.history.known_events import known_events
 from brainalign_plugin.errors import InputError
 from tests.boards import small_tree, snapshot_of
