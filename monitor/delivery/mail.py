@@ -7,8 +7,8 @@ import platform
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.headerregistry import Address
@@ -120,54 +120,57 @@ class MailServer:
     deadline: float = 300.0  # Longest time for a whole mail
     certificates: Path | None = None  # Certificates to trust instead of the system's
 
+    def __str__(self) -> str:
+        return f"the mail server {self.host}:{self.port}"
+
 
 def send_mail(server: MailServer, message: Message) -> None:
     """Send a mail to the server.
 
     A mail of which it is not known whether the server took it counts as failed: it is sent again with the same
     Message-ID, by which mail programs recognize it. Raises DeliveryError: Permanent if the server refused this mail or
-    recipient with a 5xx; else what failed may pass, or can be put right in the settings (login, certificate,
-    encryption).
+    recipient with a 5xx; else what failed may pass, or can be put right in the settings.
     """
-    sender = parseaddr(server.sender)[1]
 
-    def send(cut: Cut) -> None:
-        connection = _Connection(server, cut)
-        try:
-            _secure(connection, server)
-            connection.sendmail(sender, [message.recipient], message.body)
-        except BaseException:
-            connection.close()
-            raise
+    def send(connection: smtplib.SMTP) -> None:
+        connection.sendmail(parseaddr(server.sender)[1], [message.recipient], message.body)
         # The mail is taken; how the connection ends changes nothing.
         with suppress(smtplib.SMTPException, OSError):
             connection.quit()
 
-    _bounded(server, message.recipient, send)
+    _connected(server, message.recipient, send)
 
 
 def try_login(server: MailServer) -> None:
     """Connect and log in as for a mail, and leave without one. Raises DeliveryError: As `send_mail` does."""
+    _connected(server, "", lambda _: None)
 
-    def enter(cut: Cut) -> None:
-        connection = _Connection(server, cut)
+
+def _connected(server: MailServer, recipient: str, use: Callable[[smtplib.SMTP], None]) -> None:
+    late = DeliveryError(f"{server} did not finish within {server.deadline:g} s", permanent=False)
+
+    def work(cut: Cut) -> None:
         try:
-            _secure(connection, server)
-        finally:
-            connection.close()
-
-    _bounded(server, "", enter)
-
-
-def _bounded(server: MailServer, recipient: str, work: Callable[[Cut], None]) -> None:
-    def translated(cut: Cut) -> None:
-        with _translated(server, recipient, cut):
-            work(cut)
+            connection = _Connection(server, cut)
+            try:
+                _secure(connection, server)
+                use(connection)
+            finally:
+                connection.close()
+        except smtplib.SMTPAuthenticationError as cause:
+            # The answer may repeat what was sent, so that neither it nor the cause is shown.
+            raise DeliveryError(
+                f"{server} refused the login of {server.user!r} ({cause.smtp_code}); correct mail.user and "
+                "mail.password",
+                permanent=False,
+            ) from None
+        except (smtplib.SMTPException, OSError) as cause:
+            raise late if cut.over else _translated(server, recipient, cause) from cause
 
     try:
-        within(server.deadline, translated)
+        within(server.deadline, work)
     except OverdueError as cause:
-        raise _too_late(server) from cause
+        raise late from cause
 
 
 class _Connection(smtplib.SMTP):
@@ -210,37 +213,18 @@ def _context(server: MailServer) -> ssl.SSLContext:
         ) from cause
 
 
-@contextmanager
-def _translated(server: MailServer, recipient: str, cut: Cut) -> Iterator[None]:
-    try:
-        yield
-    except smtplib.SMTPAuthenticationError as cause:
-        # The answer may repeat what was sent, so that neither it nor the cause is shown.
-        raise DeliveryError(
-            f"{_where(server)} refused the login of {server.user!r} ({cause.smtp_code}); correct mail.user and "
-            "mail.password",
-            permanent=False,
-        ) from None
-    except (smtplib.SMTPException, OSError) as cause:
-        if cut.over:
-            raise _too_late(server) from cause
-        raise _translate(server, recipient, cause) from cause
-
-
-def _too_late(server: MailServer) -> DeliveryError:
-    return DeliveryError(f"{_where(server)} did not finish within {server.deadline:g} s", permanent=False)
-
-
-def _translate(server: MailServer, recipient: str, cause: smtplib.SMTPException | OSError) -> DeliveryError:
-    where = _where(server)
+def _translated(server: MailServer, recipient: str, cause: smtplib.SMTPException | OSError) -> DeliveryError:
+    said: bytes | str
     match cause:
         case smtplib.SMTPRecipientsRefused():
-            return _refused(where, f"the recipient {recipient}", *cause.recipients[recipient])
+            what, (code, said) = f"recipient {recipient}", cause.recipients[recipient]
         case smtplib.SMTPSenderRefused():
-            return _refused(where, f"the sender {cause.sender}", cause.smtp_code, cause.smtp_error)
+            what, code, said = f"sender {cause.sender}", cause.smtp_code, cause.smtp_error
         case smtplib.SMTPDataError():
-            return _refused(where, f"the mail to {recipient}", cause.smtp_code, cause.smtp_error)
-    return DeliveryError(f"{where} {_why(server, cause)}", permanent=False)
+            what, code, said = f"mail to {recipient}", cause.smtp_code, cause.smtp_error
+        case _:
+            return DeliveryError(f"{server} {_why(server, cause)}", permanent=False)
+    return DeliveryError(f"{server} refused the {what}: {code} {_said(said)}".rstrip(), permanent=code >= 500)
 
 
 def _why(server: MailServer, cause: smtplib.SMTPException | OSError) -> str:
@@ -258,14 +242,6 @@ def _why(server: MailServer, cause: smtplib.SMTPException | OSError) -> str:
         case ssl.SSLCertVerificationError():
             return f"has a certificate that is not trusted: {cause.verify_message}; correct it or mail.certificates"
     return f"cannot be reached: {printable(cause.strerror or str(cause))}"
-
-
-def _where(server: MailServer) -> str:
-    return f"the mail server {server.host}:{server.port}"
-
-
-def _refused(where: str, what: str, code: int, said: bytes | str) -> DeliveryError:
-    return DeliveryError(f"{where} refused {what}: {code} {_said(said)}".rstrip(), permanent=code >= 500)
 
 
 def _said(answer: bytes | str) -> str:

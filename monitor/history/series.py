@@ -271,14 +271,6 @@ def figures_record(board: Board, figures: Mapping[str, Figure]) -> dict[str, Any
     }
 
 
-def point_of(info: SnapshotInfo, name: str, panel: str, record: Mapping[str, Any]) -> Point:
-    """Return the point of a figure from the record of its board (`figures_record`)."""
-    figure = record["figures"][name]
-    value, interval = figure["value"], interval_of(figure)
-    origin = "reconstructed" if info.reconstructed else "observed"
-    return Point(info.as_of_time, value, interval, panel, record["models"], record["benchmarks"], origin, info.id)
-
-
 def history_json(found: History, figure: str | None = None) -> dict[str, Any]:
     """Return the record that ``brainalign history --json`` prints, of one figure if one is named."""
     options, shared = found.options, found.shared

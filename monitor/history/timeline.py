@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
@@ -34,6 +35,7 @@ from .series import (
     Cohort,
     History,
     HistoryOptions,
+    Point,
     Shared,
     Since,
     attribution_record,
@@ -42,7 +44,6 @@ from .series import (
     figures_record,
     interval_of,
     panel_figures,
-    point_of,
     reported_before,
     unsplit_record,
 )
@@ -109,8 +110,6 @@ class Timeline:
     def observed(self) -> list[SnapshotInfo]:
         """All boards that were observed, the oldest first, real or simulated like the newest one."""
         return [info for info in self._alike if not info.reconstructed]
-
-    # --- results, each once --------------------------------------------------------------------------------------
 
     def _record(self, board: Board) -> dict[str, Any]:
         """Return the record of the figures of a complete board, computed once for each content."""
@@ -181,8 +180,6 @@ class Timeline:
             return dict.fromkeys(TESTED, Difference(None, None, None, None, 0, 0))
         return {name: Difference(**{**one, "interval": interval_of(one)}) for name, one in found.items()}
 
-    # --- answers -------------------------------------------------------------------------------------------------
-
     @cached_property
     def history(self) -> History:
         """The headline figures over time, and every change of them with its reasons."""
@@ -206,7 +203,7 @@ class Timeline:
             ]
         series = {
             name: tuple(
-                point_of(info, name, panel, record)
+                _point(info, name, panel, record)
                 for panel, (infos, records) in panels.items()
                 for info, record in zip(infos, records, strict=True)
             )
@@ -260,11 +257,7 @@ class Timeline:
         """Decide for each figure at each version whether it changed on what the boards share."""
         infos = self.versions
         with self._stage("comparing boards"):
-            steps = verdicts(
-                len(infos),
-                lambda earlier, later: self.differences((infos[earlier], infos[later])),
-                min_overlap=min_overlap,
-            )
+            steps = verdicts(len(infos), lambda i, j: self.differences((infos[i], infos[j])), min_overlap)
             words = {}
             for step in steps:
                 if step.verdict is Verdict.CHANGED:
@@ -281,23 +274,19 @@ class Timeline:
             info.as_of_time.date(): eras(self._reader.store.snapshot(info.id), today, top) for info in last.values()
         }
 
-    def board_changes(self, most: int | None = None) -> tuple[BoardChange, ...]:
+    def board_changes(self, most: int) -> tuple[BoardChange, ...]:
         """Return the changes between versions that follow each other, the newest first.
 
         Only ``most`` of them are compared cell by cell; the others have an empty changelog.
         """
         pairs = list(pairwise(self.versions))[::-1]
         # By the later board alone: the earlier one of a history may be another with the same content.
-        by_moment: dict[datetime, list[Change]] = {}
+        by_moment: dict[datetime, list[Change]] = defaultdict(list)
         for change in self.history.changes:
-            by_moment.setdefault(change.later, []).append(change)
+            by_moment[change.later].append(change)
         with self._stage("comparing boards"):
             return tuple(
-                BoardChange(
-                    *pair,
-                    self._changelog(pair) if most is None or number < most else (),
-                    tuple(by_moment.get(pair[1].as_of_time, ())),
-                )
+                BoardChange(*pair, self._changelog(pair) if number < most else (), tuple(by_moment[pair[1].as_of_time]))
                 for number, pair in enumerate(pairs)
             )
 
@@ -334,8 +323,13 @@ class Timeline:
         if len(self.boards) < 2:
             return None
         history = self.history
-        restated = sum(step.verdict is Verdict.CHANGED for step in self.drift().steps)
-        return Chronicle(history, restated, tuple(events))
+        return Chronicle(history, sum(step.verdict is Verdict.CHANGED for step in self.drift().steps), tuple(events))
+
+
+def _point(info: SnapshotInfo, name: str, panel: str, record: Mapping[str, Any]) -> Point:
+    figure, origin = record["figures"][name], "reconstructed" if info.reconstructed else "observed"
+    sizes = (record["models"], record["benchmarks"])
+    return Point(info.as_of_time, figure["value"], interval_of(figure), panel, *sizes, origin, info.id)
 
 
 def _left_out(what: str, pair: Pair, failure: Exception) -> str:

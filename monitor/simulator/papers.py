@@ -7,13 +7,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 Part = Literal["neural", "behavior", "engineering"]
 Range = tuple[float, float]
 
 PARTS: tuple[Part, ...] = get_args(Part)
 OPENING = date(2020, 8, 27)
+
+
+class Moments(NamedTuple):
+    """Bounds between which each leaf of a paper draws its moments, uniformly, in score units."""
+
+    # Mean and standard deviation over models of its noise-free score, standard deviation of its measurement error.
+    mean: Range = (0.3, 0.6)
+    sd: Range = (0.05, 0.1)
+    error: Range = (0.005, 0.02)
+
+
+_MOMENTS = Moments()
 
 
 @dataclass(frozen=True)
@@ -26,11 +38,7 @@ class Paper:
     # `"V1/Simulon2020/Simulon2020-sf_bandwidth"`.
     leaves: tuple[str, ...]
     arrives: date = OPENING  # Day from whose 00:00 UTC on models are run on the leaves
-    # Bounds between which each leaf draws, uniformly, the mean and the standard deviation over models of its
-    # noise-free score, and the standard deviation of its measurement error; all in score units.
-    mean: Range = (0.3, 0.6)
-    sd: Range = (0.05, 0.1)
-    error: Range = (0.005, 0.02)
+    moments: Moments = _MOMENTS
     # Mean and standard deviation of the leaves' loadings on the factor of their part, and on each of the
     # paper's own.
     part_loading: Range = (0.5, 0.1)
@@ -68,9 +76,7 @@ def _predictivity(name: str, arrives: date, first_run: float, rerun: float, vers
         "neural",
         leaves,
         arrives,
-        mean=(0.35, 0.6),
-        sd=(0.028, 0.045),
-        error=(0.003, 0.012),
+        moments=Moments(mean=(0.35, 0.6), sd=(0.028, 0.045), error=(0.003, 0.012)),
         part_loading=(0.72, 0.08),
         first_run=first_run,
         rerun=rerun,
@@ -83,9 +89,7 @@ DEFAULT_PAPERS: tuple[Paper, ...] = (
         "Mockwell2013",
         "neural",
         ("V1/Mockwell2013.V1-pls", "V2/Mockwell2013.V2-pls"),
-        mean=(0.27, 0.31),
-        sd=(0.035, 0.05),
-        error=(0.006, 0.009),
+        moments=Moments(mean=(0.27, 0.31), sd=(0.035, 0.05), error=(0.006, 0.009)),
         part_loading=(0.2, 0.1),
         paper_loading=(0.7, 0.05),
         factors=1,
@@ -102,9 +106,7 @@ DEFAULT_PAPERS: tuple[Paper, ...] = (
             for field in fields.split()
         ),
         date(2021, 9, 22),
-        mean=(0.5, 0.85),
-        sd=(0.07, 0.18),
-        error=(0.015, 0.045),
+        moments=Moments(mean=(0.5, 0.85), sd=(0.07, 0.18), error=(0.015, 0.045)),
         part_loading=(0.2, 0.21),
         paper_loading=(0.17, 0.38),
         factors=3,
@@ -119,9 +121,7 @@ DEFAULT_PAPERS: tuple[Paper, ...] = (
         "neural",
         ("IT/Chimera2024-ridge",),
         date(2023, 12, 20),
-        mean=(0.5, 0.56),
-        sd=(0.06, 0.08),
-        error=(0.007, 0.01),
+        moments=Moments(mean=(0.5, 0.56), sd=(0.06, 0.08), error=(0.007, 0.01)),
         part_loading=(0.65, 0.05),
         rerun=0.58,
     ),
@@ -129,9 +129,7 @@ DEFAULT_PAPERS: tuple[Paper, ...] = (
         "Reverie2019",
         "neural",
         ("IT/Reverie2019-ost",),
-        mean=(0.28, 0.32),
-        sd=(0.01, 0.02),
-        error=(0.02, 0.04),
+        moments=Moments(mean=(0.28, 0.32), sd=(0.01, 0.02), error=(0.02, 0.04)),
         first_run=0.95,
         failure=0.93,
     ),
@@ -140,9 +138,7 @@ DEFAULT_PAPERS: tuple[Paper, ...] = (
         "neural",
         ("IT/Mirage2020.IT-pls",),
         date(2020, 9, 23),
-        mean=(0.07, 0.09),
-        sd=(0.008, 0.01),
-        error=(0.006, 0.009),
+        moments=Moments(mean=(0.07, 0.09), sd=(0.008, 0.01), error=(0.006, 0.009)),
         first_run=0.4,
         rerun=0.45,
     ),
@@ -151,9 +147,7 @@ DEFAULT_PAPERS: tuple[Paper, ...] = (
         "behavior",
         tuple(f"Illusor2021-error_consistency/Illusor2021{name}-error_consistency" for name in _DISTORTIONS.split()),
         date(2022, 6, 18),
-        mean=(0.1, 0.35),
-        sd=(0.08, 0.2),
-        error=(0.02, 0.05),
+        moments=Moments(mean=(0.1, 0.35), sd=(0.08, 0.2), error=(0.02, 0.05)),
         part_loading=(0.72, 0.07),
         paper_loading=(0.52, 0.1),
         factors=1,
@@ -164,9 +158,7 @@ DEFAULT_PAPERS: tuple[Paper, ...] = (
         "Synthetica2018",
         "behavior",
         ("Synthetica2018-i2n",),
-        mean=(0.4, 0.48),
-        sd=(0.08, 0.1),
-        error=(0.006, 0.01),
+        moments=Moments(mean=(0.4, 0.48), sd=(0.08, 0.1), error=(0.006, 0.01)),
         part_loading=(0.62, 0.05),
         version=2,
     ),
@@ -174,9 +166,7 @@ DEFAULT_PAPERS: tuple[Paper, ...] = (
         "FabNet",
         "engineering",
         ("FabNet-top1", *(f"FabNet-C-top1/FabNet-C-{name}-top1" for name in ("blur", "digital", "noise", "weather"))),
-        mean=(0.3, 0.6),
-        sd=(0.1, 0.17),
-        error=(0.0, 0.0),
+        moments=Moments(mean=(0.3, 0.6), sd=(0.1, 0.17), error=(0.0, 0.0)),
         part_loading=(0.85, 0.05),
         first_run=0.6,
     ),
@@ -185,9 +175,7 @@ DEFAULT_PAPERS: tuple[Paper, ...] = (
         "engineering",
         tuple(f"Illusor2021-top1/Illusor2021{name}-top1" for name in ("colour", "contrast", "edge", "stylized")),
         date(2022, 6, 16),
-        mean=(0.3, 0.7),
-        sd=(0.12, 0.2),
-        error=(0.0, 0.0),
+        moments=Moments(mean=(0.3, 0.7), sd=(0.12, 0.2), error=(0.0, 0.0)),
         part_loading=(0.75, 0.08),
         paper_loading=(0.4, 0.1),
         factors=1,
@@ -198,9 +186,7 @@ DEFAULT_PAPERS: tuple[Paper, ...] = (
         "engineering",
         ("Contoura2022/Contoura2022-shape_bias", "Contoura2022/Contoura2022-relative_cost"),
         date(2022, 10, 12),
-        mean=(0.4, 0.9),
-        sd=(0.15, 0.25),
-        error=(0.0, 0.0),
+        moments=Moments(mean=(0.4, 0.9), sd=(0.15, 0.25), error=(0.0, 0.0)),
         part_loading=(0.3, 0.1),
         first_run=0.95,
         scale=1.6,

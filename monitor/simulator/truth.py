@@ -62,7 +62,7 @@ def draw_truth(seed: int, papers: tuple[Paper, ...], part_correlation: float) ->
         rows = slice(row, row + size)
         loadings[rows, PARTS.index(paper.part)] = generator.normal(*paper.part_loading, size)
         loadings[rows, column : column + paper.factors] = generator.normal(*paper.paper_loading, (size, paper.factors))
-        mean, sd, error_sd = (generator.uniform(*bounds, size) for bounds in (paper.mean, paper.sd, paper.error))
+        mean, sd, error_sd = (generator.uniform(*bounds, size) for bounds in paper.moments)
         # Scores near an end of their scale have little room: the most central mean gets the widest spread.
         sd[np.argsort(mean * (paper.scale - mean))] = np.sort(sd)
         moments[:, rows] = mean, sd, error_sd
