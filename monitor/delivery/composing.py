@@ -39,7 +39,7 @@ def compose_digest(
     alerts = _states(changed)
     subject = _subject("; ".join([f"{leaderboard(digest.domain)}: {one_line(digest.news)}", *alerts]), digest.simulated)
     report = f"{letterhead.link.rstrip('/')}/{digest.report}" if letterhead.link and digest.report else ""
-    changes = [(one_line(one.text), one.anchor) for one in digest.changes[:MOST_CHANGES]]
+    changes = [(one_line(text), anchor) for text, anchor in digest.changes[:MOST_CHANGES]]
     told = _cut([one_line(alert.words, 300) for alert in changed], MOST_ALERTS)
     known = [one for one in digest.figures if one.now is not None or one.before is not None]
     left_out = [one.name for one in digest.figures if one not in known]
@@ -61,7 +61,7 @@ def compose_digest(
         "figures": [asdict(figure) for figure in known],
         "left_out": left_out,
         "answer": one_line(digest.answer),
-        "changes": [one_line(one.text) for one in digest.changes],
+        "changes": [one_line(text) for text, _ in digest.changes],
         "alerts": [_alert_record(alert) for alert in digest.alerts],
         "active": [_alert_record(alert) for alert in digest.active],
     }

@@ -87,14 +87,6 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class NewsLine:
-    """A sentence, and the anchor of the report's section that says more."""
-
-    text: str
-    anchor: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Digest:
     """Events of a leaderboard in a period."""
 
@@ -112,8 +104,8 @@ class Digest:
     # A judgement by a fixed rule, and a sentence with figure and interval.
     verdict: str
     answer: str
-    # Each with figure, interval, value before and reason, the weightiest first.
-    changes: Sequence[NewsLine] = ()
+    # Sentences with figure, interval, value before and reason, the weightiest first; each with the anchor of more.
+    changes: Sequence[tuple[str, str]] = ()
     # Sentences on models by the id or name that a recipient follows.
     followed: Mapping[str, Sequence[str]] = field(default_factory=dict)
     alerts: Sequence[Alert] = ()  # Alerts that began to fire or were resolved in the period

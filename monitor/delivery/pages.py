@@ -21,6 +21,7 @@ from .composing import day_text, one_line, shown_figure
 from .messages import HeadlineFigure
 
 MOST_ENTRIES = 50
+_NEWEST_NEWS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,50 +43,6 @@ class FeedEntry:
     updated: datetime
     topics: Sequence[Topic]
     page: str = ""  # Path of the page that shows it, below the site; empty if there is none
-
-
-def atom_feed(
-    domain: str,
-    entries: Sequence[FeedEntry],
-    address: str,
-    updated: datetime,
-    *,
-    simulated: bool = False,
-    templates: Path | None = None,
-) -> bytes:
-    """Write the feed; the newest `MOST_ENTRIES` entries come first. Without an ``address`` links are relative."""
-    # Without the address: readers know an entry by its id, wherever the site moves to.
-    feed = uuid.uuid5(uuid.NAMESPACE_URL, f"brainalign:{domain}")
-    newest = sorted(entries, key=lambda entry: (entry.updated, entry.as_of, entry.key), reverse=True)
-    shown = [
-        {
-            "id": uuid.uuid5(feed, entry.key).urn,
-            "title": entry.title,
-            "updated": _time(entry.updated),
-            "topics": entry.topics,
-            # The causes come last, and are the news in short.
-            "summary": next((line for topic in entry.topics[::-1] for line in topic.lines), entry.title),
-            "link": f"{address}{entry.page or 'history.html'}",
-        }
-        for entry in newest[:MOST_ENTRIES]
-    ]
-    text = render(
-        "feed.xml.j2",
-        templates,
-        id=feed.urn,
-        title=f"{'[simulated] ' if simulated else ''}Brain-Score {domain}: do its benchmarks agree?",
-        address=address,
-        updated=_time(updated),
-        entries=shown,
-    )
-    return text.encode("utf-8")
-
-
-def _time(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-_NEWEST_NEWS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,13 +137,38 @@ def site_files(view: SiteView) -> Iterator[tuple[str, bytes]]:
             values["scripts"] = [*scripts, name]
         yield page.path, render("site_page.html.j2", view.templates, **{**shared, **values}).encode()
         yield from page.files.items()
-    updated = max((entry.updated for entry in view.news), default=view.seen_at)
-    feed = (view.domain, view.news, view.address, updated)
-    yield "feed.xml", atom_feed(*feed, simulated=view.simulated, templates=view.templates)
+    yield "feed.xml", _feed(view)
     for name, data in sorted(assets.items()):
         yield f"assets/{name}", data
     for file in view.data:
         yield file.path, file.data
+
+
+def _feed(view: SiteView) -> bytes:
+    """Write the feed, an Atom document (RFC 4287): the newest changes first; relative links without an address."""
+    # Without the address: readers know an entry by its id, wherever the site moves to.
+    feed = uuid.uuid5(uuid.NAMESPACE_URL, f"brainalign:{view.domain}")
+    newest = sorted(view.news, key=lambda entry: (entry.updated, entry.as_of, entry.key), reverse=True)
+    shown = [
+        {
+            "id": uuid.uuid5(feed, entry.key).urn,
+            "title": entry.title,
+            "updated": _time(entry.updated),
+            "topics": entry.topics,
+            # The causes come last, and are the news in short.
+            "summary": next((line for topic in entry.topics[::-1] for line in topic.lines), entry.title),
+            "link": f"{view.address}{entry.page or 'history.html'}",
+        }
+        for entry in newest[:MOST_ENTRIES]
+    ]
+    title = f"{'[simulated] ' if view.simulated else ''}Brain-Score {view.domain}: do its benchmarks agree?"
+    updated = _time(newest[0].updated if newest else view.seen_at)
+    values = {"id": feed.urn, "title": title, "address": view.address, "updated": updated, "entries": shown}
+    return render("feed.xml.j2", view.templates, **values).encode()
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def file_fields(file: DataFile) -> str:

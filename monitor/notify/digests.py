@@ -20,7 +20,7 @@ from ..base.errors import NoBoardError, StoreError
 from ..base.outgoing import Channel, Kind, Message, message_id
 from ..base.progress import Stage, silent
 from ..delivery.composing import compose_alerts, compose_digest, compose_operator, day_text, figures_at, period_text
-from ..delivery.messages import Alert, Digest, DigestPeriod, NewsLine, OperatorNote, Picture, Subscriber
+from ..delivery.messages import Alert, Digest, DigestPeriod, OperatorNote, Picture, Subscriber
 from ..history.figures import cleaned
 from ..history.periods import midnight
 from ..history.series import Chronicle, History
@@ -152,7 +152,7 @@ def _news(
     news = f"first report; agreement {rho}"
     if since is not None:
         news = news_in_words(since, board, bootstrap, cleaned(since.changes.earlier.board(), max_missing).ids)
-    changes = [NewsLine(*point) for point in zip(section.points, section.links, strict=True)]
+    changes = list(zip(section.points, section.links, strict=True))
     verdict = "" if section.verdict is None else section.verdict.words
     return {"news": news, "verdict": verdict, "answer": section.answer, "changes": changes}
 

@@ -17,7 +17,6 @@ from brainalign_monitor.delivery.messages import (
     DigestPeriod,
     HeadlineFigure,
     Letterhead,
-    NewsLine,
     Picture,
     Subscriber,
 )
@@ -66,7 +65,7 @@ def digest(**changes: object) -> Digest:
         "verdict": "The sample changed",
         "answer": "Two benchmarks agree with \u03c1 = 0.187 (95 % interval 0.170 to 0.210).",
         "changes": (
-            NewsLine(
+            (
                 "Models with a score on every kept benchmark: 83, 135 before; mostly as Igustibagus2024-ridge started",
                 "#sample",
             ),

@@ -16,7 +16,7 @@ import pytest
 from brainalign_monitor.base.outgoing import Channel, Kind
 from brainalign_monitor.config.settings import load_settings
 from brainalign_monitor.delivery.composing import compose_digest
-from brainalign_monitor.delivery.messages import DigestPeriod, NewsLine
+from brainalign_monitor.delivery.messages import DigestPeriod
 from brainalign_monitor.notify.digests import digest_messages, digest_of, period_before, preview_bytes
 from brainalign_monitor.operations import pull
 from brainalign_monitor.store import MessageState
@@ -259,7 +259,7 @@ def test_a_full_mail_is_two_screens_of_a_phone(browser, home, tmp_path, models):
     )
     line = "resnet-50-robust (623): official rank 75, 60 before; mostly 189 new models, …"
     alerts = [replace(ALERT, rule=f"agreement fell {n}") for n in range(1 if models else 3)]
-    full = digest(changes=(NewsLine(f"{change}.", "#x"),) * 5, followed={"all": (line,) * models}, alerts=alerts)
+    full = digest(changes=((f"{change}.", "#x"),) * 5, followed={"all": (line,) * models}, alerts=alerts)
     (message,) = compose_digest(full, [replace(READER, models=("all",))], LETTERHEAD, AT)
     (tmp_path / "m.html").write_bytes(preview_bytes(message, ".html"))
     browser.execute_cdp_cmd(

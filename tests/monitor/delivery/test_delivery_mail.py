@@ -17,14 +17,7 @@ from brainalign_monitor.base.errors import TemplateError
 from brainalign_monitor.base.outgoing import Channel, Kind, Message
 from brainalign_monitor.delivery.composing import compose_alerts, compose_digest, compose_operator
 from brainalign_monitor.delivery.mail import MOST_HTML_BYTES
-from brainalign_monitor.delivery.messages import (
-    DigestPeriod,
-    HeadlineFigure,
-    Letterhead,
-    NewsLine,
-    OperatorNote,
-    Subscriber,
-)
+from brainalign_monitor.delivery.messages import DigestPeriod, HeadlineFigure, Letterhead, OperatorNote, Subscriber
 from tests.hostile import HOSTILE_NAMES
 from tests.monitor.delivery.conftest import ALERT, AT, LETTERHEAD, PICTURE, PIXEL, READER, digest
 
@@ -228,7 +221,7 @@ def test_no_name_breaks_out_of_its_place(name):
     told = digest(
         news=name,
         answer=name,
-        changes=(NewsLine(f"1 model came: {name}", "#moves"),),
+        changes=((f"1 model came: {name}", "#moves"),),
         followed={name: (f"{name} (1): new",)},
         alerts=(hostile,),
         active=(hostile,),
@@ -252,7 +245,7 @@ def test_the_mail_stays_small_however_much_happened():
     big = digest(
         news=long,
         answer=long,
-        changes=(NewsLine(long),) * 500,
+        changes=((long, ""),) * 500,
         followed={"all": (long,) * 500},
         alerts=[replace(ALERT, rule=f"rule {n}", words=long) for n in range(500)],
         active=(replace(ALERT, words=long),) * 500,
