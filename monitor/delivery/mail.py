@@ -65,10 +65,10 @@ def inlined(html: str, templates: Path | None = None) -> str:
 
 
 def mail_bytes(content: Content, letterhead: Letterhead, to: str, name: str, at: datetime) -> bytes:
-    """Compose a mail in wire form; equal arguments give equal bytes.
+    """Compose a mail to an address in wire form; equal arguments give equal bytes.
 
-    `content`: its HTML shows a picture by ``cid:<its name>@brainalign``. `to`: address of the recipient. `name`: that
-    of the message; the Message-ID has the sender's domain in place of ours. `at`: with time zone.
+    The HTML shows a picture by ``cid:<its name>@brainalign``. The Message-ID is the name of the message with the
+    sender's domain in place of ours.
     """
     mail = EmailMessage(policy=SMTP)
     mail["From"] = letterhead.sender

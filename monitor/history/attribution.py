@@ -84,13 +84,11 @@ class Attribution:
     shared: tuple[int, int]  # Models and benchmarks that both cleaned boards have
 
 
-def attribute(
-    earlier: Board, later: Board, max_missing: float = 0.5, evaluate: Evaluate = headline_figures
-) -> Attribution:
-    """Split the change of every figure (`evaluate`) between two uncleaned boards of one domain."""
+def attribute(earlier: Board, later: Board, max_missing: float = 0.5) -> Attribution:
+    """Split the change of every figure between two uncleaned boards of one domain."""
     first, last = cleaned(earlier, max_missing), cleaned(later, max_missing)
     path = boards_between(first, last)
-    figures, parts = split(path, evaluate)
+    figures, parts = split(path, headline_figures)
     reasons = {
         MODELS_LEFT: _models_apart("left", first, last, later),
         BENCHMARKS_DROPPED: _leaves_apart("dropped", first, last, later),
@@ -102,25 +100,17 @@ def attribute(
 
 
 def boards_between(first: Board, last: Board) -> tuple[Board, ...]:
-    """Return the six boards of the path from one board to another, both included.
+    """Return the six boards of the path from one board to another, both included: each differs in one step."""
+    models = frozenset(first.ids) & frozenset(last.ids)
+    leaves = [leaf for leaf in first.leaves if leaf in last.leaves]
 
-    After the first come the models of both boards on the first one's leaves, these models on the leaves of both with
-    the first one's cells, the same with the last one's cells and tree, and these models on the last one's leaves.
-    """
-    models = sorted(frozenset(first.ids) & frozenset(last.ids))
-    leaves = sorted(frozenset(first.leaves) & frozenset(last.leaves))
-    return (
-        canonical(first),
-        _selected(first, models, sorted(first.leaves)),
-        _selected(first, models, leaves),
-        _selected(last, models, leaves),
-        _selected(last, models, sorted(last.leaves)),
-        canonical(last),
-    )
+    def of_both(board: Board, leaves: Sequence[str]) -> Board:
+        rows = [i for i, model in enumerate(board.ids) if model in models]
+        return canonical(board.take(rows, list(map(board.leaves.index, leaves))))
 
-
-def _selected(board: Board, models: Sequence[int], leaves: Sequence[str]) -> Board:
-    return canonical(board.take(list(map(board.ids.index, models)), list(map(board.leaves.index, leaves))))
+    ends = canonical(first), canonical(last)
+    left, joined = of_both(first, first.leaves), of_both(last, last.leaves)
+    return ends[0], left, of_both(first, leaves), of_both(last, leaves), joined, ends[1]
 
 
 def split(

@@ -22,12 +22,9 @@ def new_share(earlier: Board, later: Board) -> float:
     """Return the share of the later board's cells that the earlier one lacks, or has with another value."""
     if not later.scores.size:
         return 0.0
-    rows = {model: i for i, model in enumerate(earlier.ids)}
-    columns = {leaf: j for j, leaf in enumerate(earlier.leaves)}
-    shared = [(k, rows[model]) for k, model in enumerate(later.ids) if model in rows]
-    kept = [(k, columns[leaf]) for k, leaf in enumerate(later.leaves) if leaf in columns]
-    (now, was), (here, there) = (np.array(pairs, dtype=np.int64).reshape(-1, 2).T for pairs in (shared, kept))
-    one, other = earlier.scores[np.ix_(was, there)], later.scores[np.ix_(now, here)]
+    _, was, now = np.intersect1d(earlier.ids, later.ids, return_indices=True)
+    leaves = in_all([earlier.leaves, later.leaves])
+    one, other = earlier.scores_on(leaves)[was], later.scores_on(leaves)[now]
     same = int((np.abs(other - one) <= tolerance(one, other)).sum())
     return 1 - same / later.scores.size
 

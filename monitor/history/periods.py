@@ -47,10 +47,9 @@ def boards_of_history(
 ) -> tuple[SnapshotInfo, ...]:
     """Choose the boards of a domain that a history is made of, by the moment that they describe.
 
-    All observed boards; and a reconstructed one for a period in which none was observed or seen again: what was seen
-    goes before what was worked out. Of several reconstructions of a moment the one from the earliest board counts: a
-    score that was restated later is a change of later, and does not rewrite what came before. Of several observations
-    of a moment the last one counts. Only boards seen strictly before ``known`` are taken: the history as known then.
+    All observed boards, and a reconstructed one for a period in which none was observed or seen again. Of several
+    reconstructions of a moment the one from the earliest board counts, so that a score that was restated later does
+    not rewrite what came before; of several observations the last. Only boards seen before ``known`` are taken.
     """
     there = sorted(
         (board for board in boards if known is None or board.seen_at < known),

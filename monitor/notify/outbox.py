@@ -98,10 +98,9 @@ def drain(
 ) -> Drained:
     """Send what is due; to be called by who holds the store's lock.
 
-    A message is claimed before it is sent, so that a process that has lost the lock without noticing sends no message a
-    second time, and a store that cannot be written to sends nothing. It is marked as sent after it was: if the process
-    dies between the two it is sent again, under the same Message-ID. Whatever goes wrong with one message, the others
-    are sent. Of messages that are given up the operators hear; of those to them only the log.
+    A message is claimed before it is sent, so that a process that has lost the lock sends none a second time, and a
+    store that cannot be written to sends nothing. It is marked as sent after it was: if the process dies between the
+    two it is sent again, under the same Message-ID. Of messages that are given up the operators hear.
     """
     done = Drained()
     failing: dict[Channel, str] = {}

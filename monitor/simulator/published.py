@@ -1,7 +1,6 @@
 """A simulated leaderboard as the site would serve it on a given day.
 
-The official aggregate is written here a second time, from its rules and on purpose: published parents that
-came from the code under test could not contradict it.
+The official aggregate is written here a second time, so that published parents can contradict the code under test.
 """
 
 from __future__ import annotations
