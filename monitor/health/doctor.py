@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from brainalign_plugin.brainscore import link as linking
-from brainalign_plugin.brainscore.link import LinkState, LinkStatus, link_status
+from brainalign_plugin.brainscore.link import LinkState, link_status
 from brainalign_plugin.brainscore.registration import identifiers
 from brainalign_plugin.errors import BrainAlignError, ReferenceBoardError
 from brainalign_plugin.files.reference_file import choose_reference, find_reference, list_references
@@ -207,16 +207,17 @@ def _synchronised() -> bool | None:
     if program is None:
         return None
     try:
-        done = subprocess.run(  # noqa: S603 -- a fixed command of the system
-            [program, "show", "--property=NTPSynchronized", "--value"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            timeout=_CLOCK_SECONDS,
-        )
+        done = _run([program, "show", "--property=NTPSynchronized", "--value"], _CLOCK_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return {b"yes": True, b"no": False}.get(done.stdout.strip())
+
+
+def _run(command: list[str], seconds: float, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[bytes]:
+    """Run a command that is fixed here, without input."""
+    return subprocess.run(  # noqa: S603
+        command, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=seconds
+    )
 
 
 def check_mail_server(settings: Settings, _: datetime) -> list[Check]:
@@ -260,30 +261,23 @@ def _of_domain(settings: Settings, domain: str) -> list[Check]:
             return [Check(package, "problem", status.message, status.next_step)]
         message = "not installed; only the meta-benchmarks need it"
         return [Check(package, "ok", message, status.next_step)]
+    state: State = "ok" if status.ok else "warning" if status.state is LinkState.ABSENT else "problem"
+    name = "link" if domain == "vision" else f"link into {package}"
+    link = Check(name, state, status.message, status.next_step)
     loaded, problem = _probe(package, identifiers()[0] if status.ok else "")
     what = f"version {status.version or 'unknown'}"
     if loaded is None:
         step = f"reinstall it: `pip install --force-reinstall {package.replace('_', '-')}`"
-        return [Check(package, "problem", f"{what} cannot be used: {problem}", step), _link(status, domain)]
-    return [
-        Check(package, "ok", f"{what} in {loaded['place']!r}"),
-        _link(status, domain),
-        _variables(settings, domain, loaded["wrong"]),
-    ]
+        return [Check(package, "problem", f"{what} cannot be used: {problem}", step), link]
+    return [Check(package, "ok", f"{what} in {loaded['place']!r}"), link, _variables(settings, domain, loaded["wrong"])]
 
 
 def _probe(package: str, identifier: str) -> tuple[dict[str, Any] | None, str]:
     """Return Brain-Score's state once loaded, with one of the benchmarks if it is linked; else the reason."""
     path = os.pathsep.join(entry for entry in sys.path if entry)
     try:
-        done = subprocess.run(  # noqa: S603 -- this interpreter with our own text
-            [sys.executable, "-c", _PROBE, package, identifier],
-            env=os.environ | {"PYTHONPATH": path, **_PROBE_VARIABLES},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            timeout=_PROBE_SECONDS,
-        )
+        variables = os.environ | {"PYTHONPATH": path, **_PROBE_VARIABLES}
+        done = _run([sys.executable, "-c", _PROBE, package, identifier], _PROBE_SECONDS, variables)
     except subprocess.TimeoutExpired:
         return None, f"loading it took more than {_PROBE_SECONDS} s"
     if done.returncode != 0:
@@ -292,12 +286,6 @@ def _probe(package: str, identifier: str) -> tuple[dict[str, Any] | None, str]:
         return None, last[:500] or f"loading it ended with code {done.returncode}"
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found, ""
-
-
-def _link(status: LinkStatus, domain: str) -> Check:
-    state: State = "ok" if status.ok else "warning" if status.state is LinkState.ABSENT else "problem"
-    name = "link" if domain == "vision" else f"link into {status.package}"
-    return Check(name, state, status.message, status.next_step)
 
 
 def _variables(settings: Settings, domain: str, wrong: str) -> Check:
