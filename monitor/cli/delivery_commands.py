@@ -156,7 +156,7 @@ def deliver(digest: Digest = None, dry_run: DryRun = False, *, where: Where, as_
             if digest is None:
                 return [], ""
             found = [digest_messages(one, store, DigestPeriod(digest), now(), now(), stage) for one in settings.each()]
-            return [message for one in found for message in one.messages], found[0].reason or _QUEUED_BEFORE
+            return [message for made, _ in found for message in made], found[0][1] or _QUEUED_BEFORE
 
         drained = None
         if dry_run:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,14 +19,6 @@ from .precision import aligned
 
 CellKey = tuple[int, str, int]  # Model id, type id, version
 Item = TypeVar("Item", Model, Benchmark)
-
-
-@dataclass(frozen=True, slots=True)
-class Replaced(Generic[Item]):
-    """A model or benchmark that is there on both sides with another content."""
-
-    before: Item
-    after: Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +39,10 @@ class Changes:
     later: Snapshot
     models_added: tuple[Model, ...]
     models_removed: tuple[Model, ...]
-    models_changed: tuple[Replaced[Model], ...]
+    models_changed: tuple[tuple[Model, Model], ...]  # Before and after
     benchmarks_added: tuple[Benchmark, ...]
     benchmarks_removed: tuple[Benchmark, ...]
-    benchmarks_changed: tuple[Replaced[Benchmark], ...]
+    benchmarks_changed: tuple[tuple[Benchmark, Benchmark], ...]
     cells: tuple[CellKey, ...]
     rank_moves: tuple[RankMove, ...]
 
@@ -69,24 +61,20 @@ class Changes:
     @property
     def models_renamed(self) -> tuple[tuple[int, str, str], ...]:
         """Models of another name: id, name before, name now."""
-        changed = self.models_changed
-        return tuple((c.after.id, c.before.name, c.after.name) for c in changed if c.before.name != c.after.name)
+        return tuple((now.id, was.name, now.name) for was, now in self.models_changed if was.name != now.name)
 
     @property
     def benchmarks_moved(self) -> tuple[tuple[str, str | None, str | None], ...]:
         """Benchmarks at another place of the tree: type id, parent before, parent now."""
-        changed = [c for c in self.benchmarks_changed if c.before.parent != c.after.parent]
-        return tuple((c.after.type_id, c.before.parent, c.after.parent) for c in changed)
+        moved = [(was, now) for was, now in self.benchmarks_changed if was.parent != now.parent]
+        return tuple((now.type_id, was.parent, now.parent) for was, now in moved)
 
     @property
     def versions(self) -> tuple[tuple[str, int, int], ...]:
         """Leaves of which another version counts on the later board: type id, version before, version now."""
-        return tuple(
-            (c.after.type_id, c.before.version, c.after.version)
-            for c in self.benchmarks_changed
-            # An export without its sidecar has no versions.
-            if c.after.is_leaf and c.before.version != c.after.version and c.before.version and c.after.version
-        )
+        # An export without its sidecar has no versions.
+        known = [(was, now) for was, now in self.benchmarks_changed if now.is_leaf and was.version and now.version]
+        return tuple((now.type_id, was.version, now.version) for was, now in known if was.version != now.version)
 
 
 def _scored_leaves(snapshot: Snapshot) -> list[str]:
@@ -114,28 +102,21 @@ def check_one_domain(earlier: Snapshot, later: Snapshot) -> None:
 def compare(earlier: Snapshot, later: Snapshot) -> Changes:
     """Find all changes between two snapshots of one domain; InputError if they are of different domains."""
     check_one_domain(earlier, later)
-    before_models = {model.id: model for model in earlier.models}
-    after_models = {model.id: model for model in later.models}
-    before_nodes = {node.type_id: node for node in earlier.tree.nodes}
-    after_nodes = {node.type_id: node for node in later.tree.nodes}
+    models = [{model.id: model for model in one.models} for one in (earlier, later)]
+    nodes = [{node.type_id: node for node in one.tree.nodes} for one in (earlier, later)]
     before, after = snapshot_cells(earlier), snapshot_cells(later)
-    changed = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
-    return Changes(
-        earlier=earlier,
-        later=later,
-        models_added=tuple(m for i, m in after_models.items() if i not in before_models),
-        models_removed=tuple(m for i, m in before_models.items() if i not in after_models),
-        models_changed=tuple(
-            Replaced(before_models[i], m) for i, m in after_models.items() if before_models.get(i, m) != m
-        ),
-        benchmarks_added=tuple(n for t, n in after_nodes.items() if t not in before_nodes),
-        benchmarks_removed=tuple(n for t, n in before_nodes.items() if t not in after_nodes),
-        benchmarks_changed=tuple(
-            Replaced(before_nodes[t], n) for t, n in after_nodes.items() if before_nodes.get(t, n) != n
-        ),
-        cells=tuple(changed),
-        rank_moves=_rank_moves(earlier, aligned(earlier, later)),
-    )
+    cells = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+    moves = _rank_moves(earlier, aligned(earlier, later))
+    return Changes(earlier, later, *_compared(*models), *_compared(*nodes), tuple(cells), moves)
+
+
+def _compared(
+    before: Mapping[Any, Item], after: Mapping[Any, Item]
+) -> tuple[tuple[Item, ...], tuple[Item, ...], tuple[tuple[Item, Item], ...]]:
+    """Return the items that came, those that went, and those that are there on both sides with another content."""
+    came = tuple(now for key, now in after.items() if key not in before)
+    went = tuple(was for key, was in before.items() if key not in after)
+    return came, went, tuple((before[key], now) for key, now in after.items() if before.get(key, now) != now)
 
 
 def official_ranks(snapshot: Snapshot) -> dict[int, int]:

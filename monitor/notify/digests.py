@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -43,14 +43,6 @@ _WIDTH = 584
 _PICTURED = "mean_rho"
 
 
-@dataclass(frozen=True, slots=True)
-class Composed:
-    """Messages of a digest, and the reason why there are none; empty if there are."""
-
-    messages: Sequence[Message]
-    reason: str = ""
-
-
 def period_before(moment: datetime, period: DigestPeriod) -> tuple[date, date]:
     """Return the first and last day of the last whole week (from Monday) or month before a moment, in UTC."""
     today = moment.date()
@@ -63,22 +55,23 @@ def period_before(moment: datetime, period: DigestPeriod) -> tuple[date, date]:
 
 def digest_messages(
     settings: Settings, store: Store, period: DigestPeriod, slot: datetime, at: datetime, stage: Stage = silent
-) -> Composed:
+) -> tuple[Sequence[Message], str]:
     """Compose the digest that is due at a slot: about the week or month before it.
 
-    Whenever it is made (``at``, the Date of the mails), its messages are the same ones to the outbox.
+    Whenever it is made (``at``, the Date of the mails), its messages are the same ones to the outbox. Returned with the
+    reason why there are none; empty if there are.
     """
     wanting = [one for one in subscribers(settings) if one.digest is period]
     if not wanting:
-        return Composed((), f'no recipient, webhook or notification has digest = "{period.value}"')
+        return (), f'no recipient, webhook or notification has digest = "{period.value}"'
     digest = digest_of(settings, store, period, slot, stage)
     if digest is None:
         last = day_text(period_before(slot, period)[1])
-        return Composed((), f"no board had been seen by its end, {last}; `brainalign run` pulls one")
+        return (), f"no board had been seen by its end, {last}; `brainalign run` pulls one"
     with stage("composing"):
         made = compose_digest(digest, wanting, letterhead(settings), at)
     quiet = f'{period_text(digest)} was quiet, and all who get it have when_quiet = "nothing"'
-    return Composed(made, "" if made else quiet)
+    return made, "" if made else quiet
 
 
 def digest_of(

@@ -271,7 +271,7 @@ def queue_digest(monitor: Monitor, period: DigestPeriod, run: RunRecord) -> int:
     from ..notify.digests import digest_messages
 
     settings, store = monitor.settings, monitor.store
-    made = digest_messages(settings, store, period, run.slot, monitor.clock(), monitor.stage).messages
+    made, _ = digest_messages(settings, store, period, run.slot, monitor.clock(), monitor.stage)
     with store.transaction() as inside:
         inside.hold_slot(run)
         queued = inside.enqueue(made)

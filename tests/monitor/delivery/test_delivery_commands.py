@@ -153,9 +153,9 @@ def test_a_quiet_week_says_so_and_an_unseen_one_nothing(told):
 def test_a_digest_is_queued_once(mailing):
     settings = load_settings(home=mailing)
     with pull.open_home(settings) as store:
-        first = store.enqueue(digest_messages(settings, store, DigestPeriod.WEEKLY, MONDAY, AT).messages)
+        first = store.enqueue(digest_messages(settings, store, DigestPeriod.WEEKLY, MONDAY, AT)[0])
         later = AT + timedelta(days=2)
-        again = store.enqueue(digest_messages(settings, store, DigestPeriod.WEEKLY, MONDAY, later).messages)
+        again = store.enqueue(digest_messages(settings, store, DigestPeriod.WEEKLY, MONDAY, later)[0])
         assert [(one.recipient, one.kind, one.channel) for one in first] == [
             ("one@lab.test", Kind.DIGEST, Channel.MAIL)
         ]

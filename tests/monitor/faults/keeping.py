@@ -151,7 +151,7 @@ def late_digests(folder: Path, weeks: int, store: str = "") -> Row:
 
         def digest(slot: datetime) -> dict[str, bytes]:
             with open_home(settings) as opened:
-                made = digest_messages(settings, opened, DigestPeriod.WEEKLY, slot, slot).messages
+                made = digest_messages(settings, opened, DigestPeriod.WEEKLY, slot, slot)[0]
                 return {message.id: message.body for message in made}
 
         for number in range(weeks):
