@@ -125,35 +125,34 @@ def served(address: str, port: int, look: Callable[[], Standing]) -> Iterator[in
         thread.join()
 
 
-class _Looks:
-    """State of the monitor, read once in five seconds for all requests, and by one of them at a time."""
+def _kept(look: Callable[[], Standing]) -> Callable[[], Standing | str]:
+    """Return the state, read once in five seconds for all requests by one of them; or the kind of failure."""
+    lock, until = threading.Lock(), 0.0
+    found: Standing | str = ""
 
-    def __init__(self, look: Callable[[], Standing]) -> None:
-        self._look, self._lock = look, threading.Lock()
-        self._until = 0.0
-        self._found: Standing | str = ""
-
-    def __call__(self) -> Standing | str:
-        """Return the state, or the kind of failure if it cannot be read."""
-        if not self._lock.acquire(timeout=_REQUEST_SECONDS):
-            return "the store does not answer"
+    def read() -> Standing | str:
         try:
-            if time.monotonic() >= self._until:
-                self._found = self._ask()
-                self._until = time.monotonic() + _CACHED_SECONDS
-            return self._found
-        finally:
-            self._lock.release()
-
-    def _ask(self) -> Standing | str:
-        try:
-            return self._look()
+            return look()
         except Exception as failure:
             # A health check reports that the store cannot be read; the log has its address.
             kind = type(failure).__name__
             fault = None if isinstance(failure, BrainAlignError) else failure
             log.error("the state cannot be read", kind=kind, error=str(failure), exc_info=fault)
             return f"the store cannot be read ({kind})"
+
+    def answer() -> Standing | str:
+        nonlocal until, found
+        if not lock.acquire(timeout=_REQUEST_SECONDS):
+            return "the store does not answer"
+        try:
+            if time.monotonic() >= until:
+                found = read()
+                until = time.monotonic() + _CACHED_SECONDS
+            return found
+        finally:
+            lock.release()
+
+    return answer
 
 
 class _Server(ThreadingHTTPServer):
@@ -206,7 +205,7 @@ class _Server(ThreadingHTTPServer):
 
 
 def _handler(look: Callable[[], Standing]) -> type[BaseHTTPRequestHandler]:
-    looks = _Looks(look)
+    looks = _kept(look)
 
     class Handler(BaseHTTPRequestHandler):
         timeout = _REQUEST_SECONDS

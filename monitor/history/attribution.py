@@ -18,8 +18,8 @@ from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.tree import paper
 from brainalign_plugin.text import counted, first_few
 
+from .changes import tolerance
 from .figures import COUNTS, MINUS, Evaluate, canonical, cleaned, headline_figures
-from .precision import tolerance
 
 MODELS_LEFT = "models_left"
 BENCHMARKS_DROPPED = "benchmarks_dropped"

@@ -13,8 +13,7 @@ from brainalign_plugin.data.snapshot import CellValue, Snapshot
 from brainalign_plugin.text import counted, first_few
 
 from ..base.files import fields_of
-from .changes import Changes, snapshot_cells
-from .precision import leaf_scores, tolerance
+from .changes import Changes, leaf_scores, snapshot_cells, tolerance
 
 SCHEMA = 2
 

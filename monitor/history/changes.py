@@ -1,24 +1,31 @@
-"""Changes between two snapshots: models, benchmarks, versions, scores, official ranks, and the top of each."""
+"""Changes between two snapshots: models, benchmarks, versions, scores, official ranks, and the top of each.
+
+A score that one of two sources gives with fewer decimals is not changed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
 
+from brainalign_plugin.arrays import FloatArray
 from brainalign_plugin.data.board import Model
 from brainalign_plugin.data.snapshot import CellValue, Snapshot, cell_values
 from brainalign_plugin.data.tree import Benchmark
 from brainalign_plugin.errors import InputError
 
-from .precision import aligned
-
 CellKey = tuple[int, str, int]  # Model id, type id, version
 Item = TypeVar("Item", Model, Benchmark)
+# Decimals of the site's exports and of its JSON; a database has all.
+_PRINTED = (2, 3)
+# Fewer scores may have few decimals by chance.
+_ENOUGH = 20
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +140,48 @@ def _rank_moves(earlier: Snapshot, later: Snapshot) -> tuple[RankMove, ...]:
         if before.get(model, now) != now
     ]
     return tuple(sorted(moves, key=lambda move: (-abs(move.after - move.before), move.model)))
+
+
+def tolerance(before: FloatArray, after: FloatArray) -> float:
+    """Return the largest difference between scores of two boards that is none.
+
+    Where one board is coarser, that is any below its unit, 0.01 or 0.001; else nothing but the rounding of binary
+    numbers. NaN does not count.
+    """
+    units = sorted(map(_unit, (before, after)))
+    return units[1] - _ROUNDING if units[0] < units[1] else _ROUNDING
+
+
+def leaf_scores(snapshot: Snapshot) -> FloatArray:
+    """Return the columns of the leaves; groups may have other decimals."""
+    return snapshot.scores[:, [node.is_leaf for node in snapshot.tree.nodes]]
+
+
+def aligned(earlier: Snapshot, later: Snapshot) -> Snapshot:
+    """Return the later snapshot with the scores of the earlier one where they differ by the precision of a source."""
+    limit = tolerance(leaf_scores(earlier), leaf_scores(later))
+    if limit <= _ROUNDING:
+        return later
+    rows = [i for i, model in enumerate(later.models) if model.id in earlier.rows]
+    columns = [j for j, node in enumerate(later.tree.nodes) if node.type_id in earlier.tree.index]
+    here = np.ix_(rows, columns)
+    there = np.ix_(
+        [earlier.rows[later.models[i].id] for i in rows],
+        [earlier.tree.index[later.tree.nodes[j].type_id] for j in columns],
+    )
+    scores = np.array(later.scores)
+    scores[here] = np.where(np.abs(scores[here] - earlier.scores[there]) <= limit, earlier.scores[there], scores[here])
+    return replace(later, scores=scores)
+
+
+def _unit(scores: FloatArray) -> float:
+    """Return the unit of the last decimal of scores; 0 for full precision or too few scores."""
+    values = scores[np.isfinite(scores)]
+    if values.size >= _ENOUGH:
+        for decimals in _PRINTED:
+            if (np.abs(np.round(values, decimals) - values) < _ROUNDING).all():
+                return float(10.0**-decimals)
+    return 0.0
 
 
 # Models of an official top.

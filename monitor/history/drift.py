@@ -18,9 +18,9 @@ from brainalign_plugin.certainty.figures import headline
 from brainalign_plugin.data.board import Board
 
 from ..base.files import fields_of
+from .changes import tolerance
 from .figures import COUNTS, FIGURES, ends, family_draws, headline_figures
 from .panels import common_panel
-from .precision import tolerance
 
 ALPHA = 0.05
 MIN_OVERLAP = 20

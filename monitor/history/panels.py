@@ -11,7 +11,7 @@ from brainalign_plugin.data.board import Board
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.snapshot import Snapshot
 
-from .precision import tolerance
+from .changes import tolerance
 
 # Fewest models of a cohort.
 COHORT = 20

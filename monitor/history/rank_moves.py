@@ -26,7 +26,7 @@ from .attribution import (
     restatements,
     split,
 )
-from .precision import tolerance
+from .changes import tolerance
 
 _NOTHING = 1e-9
 # Names in a cause.

@@ -191,9 +191,7 @@ def panel_figures(board: Board, options: HistoryOptions) -> dict[str, Figure]:
 def attribution_record(found: Attribution) -> dict[str, Any]:
     """Return an attribution as it is kept: its numbers, and the words for them."""
     return {
-        "earlier": dict(found.earlier),
-        "later": dict(found.later),
-        "parts": {name: None if parts is None else dict(parts) for name, parts in found.parts.items()},
+        **fields_of(found, "earlier", "later", "parts"),
         "reasons": {name: reasons_of(found, name) for name in found.parts},
         "words": {name: attribution_in_words(found, name) for name in found.later},
         "causes": {name: causes_in_words(found, name) for name in found.parts},

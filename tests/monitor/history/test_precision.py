@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from brainalign_monitor.history.changelog import changes_in_words, score_changes
-from brainalign_monitor.history.changes import compare
+from brainalign_monitor.history.changes import aligned, compare, tolerance
 from brainalign_monitor.history.drift import paired_differences
 from brainalign_monitor.history.figures import cleaned
-from brainalign_monitor.history.precision import aligned, tolerance
 from brainalign_monitor.history.rank_moves import attribute_rank, rank_move_in_words
 from brainalign_monitor.sources.dispatch import pull_file
 from brainalign_plugin.data.official import CellState
