@@ -25,7 +25,7 @@ from ..history.figures import cleaned
 from ..history.periods import midnight
 from ..history.series import Chronicle, History
 from ..operations import reporting
-from ..operations.kept_alerts import RESOLVED, active_alerts, alert_record, last_alerts, told_alerts
+from ..operations.kept_alerts import active_alerts, alert_record, last_alerts, told_alerts
 from ..report.changed import changed_section, followed_models, news_in_words
 from ..report.wording import number
 from .channels import letterhead, subscribers
@@ -151,17 +151,9 @@ def _news(
 
 
 def alert_of(finding: Finding, store: Store) -> Alert:
-    """Return a firing or resolved alert from its stored finding."""
+    """Return a firing or resolved alert of a digest, which gives no causes and no figure, from its stored finding."""
     info = store.described(finding.snapshot_id)
-    return Alert(
-        domain=info.domain,
-        rule=finding.subject,
-        fired=finding.kind != RESOLVED,
-        words=finding.words,
-        as_of=info.as_of_time,
-        board=info.digest,
-        simulated=info.simulated,
-    )
+    return replace(alert_record(finding.data, info), words=finding.words, as_of=info.as_of_time, figure=None)
 
 
 def _picture(record: History) -> Picture | None:

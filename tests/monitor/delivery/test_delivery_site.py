@@ -198,7 +198,7 @@ def files():
     yield "index.html", b"<p>two"
     if step == "half": die()
     yield "b.html", b"b"
-where = {"half": None, "tree": (site, "_sync_tree"), "swap": (site, "_swap"), "others": (site, "_remove_others")}[step]
+where = {"half": None, "tree": (site, "sync_folder"), "swap": (site, "_swap"), "others": (site, "_remove_others")}[step]
 if where:
     setattr(*where, die)
 site.publish_site(folder, files())
