@@ -29,10 +29,9 @@ _FIGURES = ("models", "mean_rho", "r2_behavior")
 def compose_digest(
     digest: Digest, subscribers: Iterable[Subscriber], letterhead: Letterhead, at: datetime
 ) -> list[Message]:
-    """Compose the digest of a period for each subscriber who wants one of this length.
+    """Compose the digest of a period for each subscriber who wants one of this length; ``at`` is the Date of the mails.
 
-    In a quiet period it has two lines, and subscribers who chose so get none. ``at`` is the Date of the mails. Raises
-    TemplateError if a template of the user's is broken.
+    In a quiet period it has two lines, and subscribers who chose so get none.
     """
     wanting = [one for one in subscribers if one.digest is digest.period and (one.when_quiet or not digest.quiet)]
     changed = _last_states(digest.alerts)
@@ -264,10 +263,9 @@ def shown_figure(figure: HeadlineFigure) -> dict[str, str]:
 def figures_at(
     history: History, now: int, before: int | None, intervals: Mapping[str, Interval] | None = None
 ) -> tuple[HeadlineFigure, ...]:
-    """Return the headline figures of two boards of a history, on the whole board after cleaning.
+    """Return the headline figures of two boards of a history, by the numbers of their snapshots, on the whole board.
 
-    `now, before`: numbers of their snapshots. `intervals`: of the figures now, from more resamples than the history
-    takes: those that the report of that board shows.
+    `intervals`: of the figures now, from more resamples than the history takes, as the report of that board shows.
     """
     found = []
     for name in FIGURES:

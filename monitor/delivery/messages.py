@@ -95,8 +95,8 @@ class Digest:
     # Both included
     first: date
     last: date
-    as_of: datetime  # Moment of the newest board
     # Of the newest board
+    as_of: datetime
     models: int
     benchmarks: int
     figures: Sequence[HeadlineFigure]

@@ -77,7 +77,6 @@ class SiteView:
     # Of the newest board
     as_of: datetime
     seen_at: datetime
-    # Of the newest board
     models: int
     benchmarks: int
     figures: Sequence[HeadlineFigure]  # Of the newest board and the one before it with another content

@@ -52,8 +52,7 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
 def post_webhook(webhook: Service, message: Message, clock: Callable[[], datetime]) -> None:
     """Post a message; any answer of 2xx means that it was accepted.
 
-    Raises DeliveryError: Permanent if the server refused it with a final status of 4xx; a redirect is not followed,
-    because its target was not configured.
+    A DeliveryError is permanent after a final status of 4xx; a redirect is not followed: its target is not configured.
     """
     import httpx
 
@@ -96,10 +95,7 @@ def apprise_is_there() -> bool:
 
 
 def send_notification(notification: Service, message: Message) -> None:
-    """Send a message to a chat service.
-
-    Raises DeliveryError: Never permanent: apprise does not distinguish refusals from temporary failures.
-    """
+    """Send a message to a chat; no DeliveryError is permanent, because apprise does not distinguish refusals."""
     if not apprise_is_there():
         raise DeliveryError(MISSING, permanent=False)
     where = f"the service of the notification {notification.name!r}"

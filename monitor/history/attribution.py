@@ -191,11 +191,7 @@ def _ordered(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
 
 
 def restatements(before: Board, after: Board) -> tuple[Reason, ...]:
-    """Return what differs between two boards of the same models and leaves: scores, and places in the tree.
-
-    A difference below the precision of the coarser board is rounding: published scores have three decimals, some
-    exports two.
-    """
+    """Return what differs between boards of the same models and leaves but decimals: scores, places in the tree."""
     differs = np.abs(after.scores_on(before.leaves) - before.scores)
     limit = tolerance(before.scores, after.scores)
     counts = dict(zip(before.leaves, (differs > limit).sum(axis=0).tolist(), strict=True))

@@ -128,9 +128,8 @@ def _p_value(delta: float | None, interval: tuple[float, float] | None, drawn: F
 def spent(test: int) -> float:
     """Return the level of the ``test``-th test (from 1) of one of the figures: alpha · 6 / (π² t²) / figures.
 
-    The levels of all tests that there will ever be sum to alpha: as far as the p-values hold, the chance of one false
-    alarm in the whole life of a history stays below it, under any dependence (Bonferroni over an endless series).
-    A verdict that was given is never taken back, because later tests do not enter.
+    The levels of all tests that there will ever be sum to alpha (Bonferroni over an endless series), so that the chance
+    of one false alarm in a history stays below it, and a verdict is never taken back by later tests.
     """
     return ALPHA * 6 / (pi * test) ** 2 / len(TESTED)
 
@@ -141,9 +140,8 @@ def verdicts(
     """Decide for each figure at each board of a series whether it changed since its last change.
 
     A board is compared with the one at which the figure changed last (at first, with the first one), so that a slow
-    drift adds up. If it shares fewer than ``min_overlap`` models with that one, it is compared with the board just
-    before, which takes its place. Where the shared cells are equal, or there are too few models, no test is made and no
-    level spent: `ALPHA` is the chance of a false change in the whole series of all figures.
+    drift adds up; if they share fewer than ``min_overlap`` models, with the board just before. Where the shared cells
+    are equal, or there are too few models, no test is made and no level spent.
     """
     reference = dict.fromkeys(TESTED, 0)
     tests = dict.fromkeys(TESTED, 0)

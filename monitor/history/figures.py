@@ -35,11 +35,7 @@ SHARES = frozenset({"negative_share", "r2_behavior", "r2_neural", "null_r2_behav
 
 
 def cleaned(board: Board, max_missing: float) -> Board:
-    """Return the cleaned board on which histories are built.
-
-    As `clean` makes it, but leaves without any score are left out first: a benchmark arrives
-    with its first score. That makes a difference only if ``max_missing`` is 1 or the board has no model.
-    """
+    """Return the board as `clean` makes it, without leaves that have no score: a benchmark arrives with its first."""
     scored = np.flatnonzero((~np.isnan(board.scores)).any(axis=0))
     return complete_board(board.take(columns=scored.tolist()), max_missing)
 

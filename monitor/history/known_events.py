@@ -29,10 +29,7 @@ class KnownEvent:
 
 
 def known_events(domain: str, home: Path) -> tuple[KnownEvent, ...]:
-    """Return the events of a domain, by their first day: those of the package and those of the home folder.
-
-    Raises InputError if the file in the home folder cannot be read or has another content.
-    """
+    """Return a domain's events by first day: the package's and the home folder's; InputError if it cannot be read."""
     own = files("brainalign_monitor.history").joinpath(FILE_NAME).read_text(encoding="utf-8")
     events = list(_read(own, FILE_NAME))
     path = home / FILE_NAME

@@ -56,10 +56,9 @@ def period_before(moment: datetime, period: DigestPeriod) -> tuple[date, date]:
 def digest_messages(
     settings: Settings, store: Store, period: DigestPeriod, slot: datetime, at: datetime, stage: Stage = silent
 ) -> tuple[Sequence[Message], str]:
-    """Compose the digest that is due at a slot: about the week or month before it.
+    """Compose the digest of the week or month before a slot, or say why there is none; ``at`` is the Date of mails.
 
-    Whenever it is made (``at``, the Date of the mails), its messages are the same ones to the outbox. Returned with the
-    reason why there are none; empty if there are.
+    Whenever it is made, its messages are the same ones to the outbox.
     """
     wanting = [one for one in subscribers(settings) if one.digest is period]
     if not wanting:
@@ -169,10 +168,7 @@ _READER = "reader@example.org"
 
 
 def preview(settings: Settings, store: Store, kind: str, at: datetime, stage: Stage = silent) -> Message:
-    """Return the ``weekly``, ``monthly`` or ``alert`` mail to the first recipient who wants it, sent or as of now.
-
-    Raises StoreError if there is no news yet.
-    """
+    """Return the mail of a kind to the first recipient who wants it, as sent or as of now; StoreError without news."""
     alert = kind == "alert"
     made = _alert_preview(settings, store) if alert else _digest_preview(settings, store, kind, at, stage)
     # Byte for byte: its Date is that of the moment at which it was made.

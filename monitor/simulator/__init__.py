@@ -1,8 +1,7 @@
 """Simulated leaderboards with known truth, in the format in which the real site publishes its own.
 
-`simulate` draws a life from a seed, `payload` and `payload_bytes` serve it as of a day. Everything is a pure
-function: no clock, no file, no network. Every payload carries the key ``"simulated": true``, which the real
-site does not have.
+`simulate` draws a life from a seed, `payload` and `payload_bytes` return it as of a day, without a clock, file or
+network. Every payload carries the key ``"simulated": true``, which the real site does not have.
 """
 
 from __future__ import annotations

@@ -39,8 +39,7 @@ class _Node:
 def payload(life: Life, as_of: date) -> dict[str, Any]:
     """Return the body of ``/<domain>/compare/data/`` at 00:00 UTC of a day after the opening, marked as simulated.
 
-    Scores that came strictly before are on the board. Keys, order, types and texts are as the site has them. Only
-    models with a score or a failure under the average are listed. The tree is whole from the first day on.
+    Scores that came strictly before are on the board, and models with a score or a failure under the average.
     """
     begin, now = midnight(life.parameters.start), midnight(as_of)
     nodes = _tree(life)
