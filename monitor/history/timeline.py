@@ -275,7 +275,7 @@ class Timeline:
         }
 
     def board_changes(self, most: int) -> tuple[BoardChange, ...]:
-        """Return the changes between versions that follow each other, the newest first; only ``most`` with sentences."""
+        """Return the changes between versions that follow each other, the newest first; ``most`` have sentences."""
         pairs = list(pairwise(self.versions))[::-1]
         # By the later board alone: the earlier one of a history may be another with the same content.
         by_moment: dict[datetime, list[Change]] = defaultdict(list)
