@@ -9,8 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import SimpleNamespace
 from typing import Any
 
 import structlog
@@ -50,8 +50,13 @@ def health_json(found: Standing) -> dict[str, Any]:
 def metrics_text(found: Standing) -> bytes:
     """Return the state in Prometheus' text format."""
     registry = CollectorRegistry()
-    registry.register(SimpleNamespace(collect=lambda: _metrics(found)))
+    registry.register(_Collector(found))
     return generate_latest(registry)
+
+
+class _Collector:
+    def __init__(self, found: Standing) -> None:
+        self.collect = partial(_metrics, found)
 
 
 # Rows of a metric: the values of its labels, and the number.
