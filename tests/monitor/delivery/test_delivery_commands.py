@@ -116,7 +116,7 @@ def test_a_digest_says_what_was_seen_in_its_week(told):
     assert figures["mean_rho"].now_interval[0] < figures["mean_rho"].now < figures["mean_rho"].now_interval[1]
     assert digest.verdict == "Scores changed"
     assert digest.news.startswith("30 scores restated; agreement ")
-    assert digest.changes[0].text.startswith("30 scores were restated")
+    assert digest.changes[0][0].startswith("30 scores were restated")
     assert len(digest.changes) == 5
     assert [(alert.rule, alert.fired) for alert in digest.alerts] == [("agreement fell", True)]
     assert digest.picture.title in digest.picture.description
