@@ -44,7 +44,8 @@ def documented(thing: Thing, see_also: str = "") -> Thing:
     sections = dict(re.split(r"\n-+\n", part, maxsplit=1) for part in parts)
     if isinstance(thing, type):
         own = _entries(sections.get("Attributes", ""))
-        types = {name: f"{name} : {kind}" for name, kind in inspect.get_annotations(thing).items() if name[0] != "_"}
+        fields = inspect.get_annotations(thing)
+        types = {name: f"{name} : {fields[name].removeprefix('pd.')}" for name in fields if name[0] != "_"}
         sections["Attributes"] = "\n".join(filter(None, dict.fromkeys((own | types | own).values())))
     elif inspect.isfunction(thing):
         known = _PARAMETERS | _entries(sections.get("Parameters", ""))
@@ -63,26 +64,29 @@ def documented(thing: Thing, see_also: str = "") -> Thing:
     return thing
 
 
-class Documented:
-    """Class whose subclasses, with their public methods and charts, have completed docstrings."""
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        documented(cls)
-        for thing in filter(inspect.isfunction, vars(cls).values()):
-            if thing.__doc__:
-                documented(thing)
-        for name, chart in vars(vars(cls)["plot"].func).items() if "plot" in vars(cls) else ():
-            if inspect.isfunction(chart):
-                documented(chart, f"{cls.__name__}.{name if hasattr(cls, name) else 'to_frame'} : Its numbers.")
+def documented_class(kind: type[Thing]) -> type[Thing]:
+    """Complete the docstrings of a class, of its public methods, and of the charts of a result."""
+    documented(kind)
+    for thing in filter(inspect.isfunction, vars(kind).values()):
+        if thing.__doc__:
+            documented(thing)
+    for name, chart in vars(vars(kind)["plot"].func).items() if "plot" in vars(kind) else ():
+        if inspect.isfunction(chart):
+            documented(chart, f"{kind.__name__}.{name if hasattr(kind, name) else 'to_frame'} : Its numbers.")
+    return kind
 
 
-class Result(Documented):
+@documented_class
+class Result:
     """Result with a table of all rows (`to_frame`) and the record that the commands print as JSON (`to_dict`)."""
 
     found: Any
     _json: Callable[[Any], dict[str, Any]]  # Of what was found
     _only_whole: tuple[str, ...] = ()  # Columns that the summary lacks
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        documented_class(cls)
 
     @property
     def title(self) -> str:
@@ -112,7 +116,6 @@ class Result(Documented):
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> ba.agreement(ba.example()).to_frame().shape
         (8, 8)
         """
@@ -132,7 +135,6 @@ class Result(Documented):
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> ba.agreement(ba.example()).to_dict()["method"]
         'spearman'
         """
@@ -152,7 +154,6 @@ class Result(Documented):
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> len(ba.rank(ba.example(), "HIER").summary())
         10
         """
@@ -202,7 +203,6 @@ class Rows(Result):
     ----------
     name : str
         One line that names it.
-    frame : DataFrame
     record : dict, optional
         What `to_dict` returns; ``rows``, a list of dict by column, if None.
 

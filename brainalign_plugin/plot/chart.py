@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import PlotError
-from ..results import Documented
+from ..results import documented_class
 from .theme import CONFIG, DARK, FONT, LIGHT, coloured
 from .vega_lite import VERSION, Spec
 
@@ -26,8 +26,9 @@ _TITLE_CHARACTERS = 88
 _SUFFIXES = (".svg", ".png", ".pdf", ".html", ".json")
 
 
+@documented_class
 @dataclass(frozen=True, eq=False)
-class Chart(Documented):
+class Chart:
     """A chart with its data.
 
     Jupyter and VS Code show it; `save` writes it as a picture, a page or a specification.

@@ -84,8 +84,7 @@ def parts_scatter(
     *,
     title: str,
     alt: str,
-    axes: tuple[str, str] = ("neural score", "behavioural score"),
-    official: Sequence[int | None] | None = None,
+    official: Sequence[int | None],
 ) -> Chart:
     """Draw the poster's scatter: one part of the average against the other, better models lighter.
 
@@ -98,7 +97,7 @@ def parts_scatter(
     scale = {"domain": [round(low, 2), round(high, 2)], "nice": False}
     points: dict[str, Sequence[CellValue]] = {"name": list(names), "id": [str(i) for i in ids]}
     points |= {"first": cells(first), "second": cells(second), "rank": [int(rank) for rank in ranks]}
-    points["official"] = list(official) if official is not None else [None] * len(names)
+    points["official"] = list(official)
     means, sds = ([float(v.mean()) for v in (first, second)], [float(v.std(ddof=1)) for v in (first, second)])
     spreads: Table = {
         "part": [0, 1],
@@ -106,6 +105,7 @@ def parts_scatter(
         "to": cells([mean + sd for mean, sd in zip(means, sds, strict=True)]),
         "text": [f"±1 sd = {sd:.3f}" for sd in sds],
     }
+    axes = ("neural score", "behavioural score")
     x, y = _plain_axis("first:Q", axes[0], scale), _plain_axis("second:Q", axes[1], scale)
     steps = {"type": "quantize", "domain": [1, max(len(names), 2)], "range": list(RANK)}
     tips = tooltip(*MODEL, ("first:Q", axes[0], ".3f"), ("second:Q", axes[1], ".3f"),

@@ -96,13 +96,13 @@ def dots(
 
 
 def frame_dots(
-    frame: pd.DataFrame, label: str, value: str, axis: str, title: str, what: str = "", **choices: Any
+    frame: pd.DataFrame, label: str, column: str, axis: str, title: str, what: str = "", **choices: Any
 ) -> Chart:
     """Draw a column of a table by `dots`, with those named low, high (of an interval) and id (of models) if there."""
     shown: dict[str, Any] = {
-        name: frame[name].astype(float).tolist() for name in (value, "low", "high") if name in frame
+        name: frame[name].astype(float).tolist() for name in (column, "low", "high") if name in frame
     }
-    values, labels = shown.pop(value), [str(one) for one in frame[label]]
+    values, labels = shown.pop(column), [str(one) for one in frame[label]]
     ids = frame["id"].tolist() if "id" in frame else None
     alt = f"{what or f'A dot a {label}'}. {title}."
     return dots(labels, values, title=title, alt=alt, axis=axis, ids=ids, **shown, **choices)
