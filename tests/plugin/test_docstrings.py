@@ -7,6 +7,7 @@ import doctest
 import enum
 import inspect
 import re
+import subprocess
 import sys
 from importlib import import_module
 from itertools import pairwise
@@ -154,3 +155,11 @@ def test_see_also_names_what_there_is(name, thing):
         outer, _, inner = other.partition(".")
         owner = SHOWN.get(outer) or getattr(brainalign_plugin, outer)
         assert not inner or hasattr(owner, inner), (name, other)
+
+
+def test_results_need_no_docstrings():
+    program = "import brainalign_plugin as ba; print(ba.clusters(ba.example()).plot.heatmap().rows)"
+    done = subprocess.run(
+        [sys.executable, "-OO", "-c", program], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "8\n"
