@@ -1,7 +1,6 @@
 "use strict";
 (async () => {
-  const { fill, make, remember, asked, resized, signed } = window.brainalign;
-  const byId = (id) => document.getElementById(id);
+  const { byId, fill, make, remember, asked, resized, signed } = window.brainalign;
   const said = byId("own-said");
   let board;
   try {
@@ -123,13 +122,10 @@
       return node.there;
     };
     const spread = (node, share, i) => {
-      if (node.leaf !== undefined) {
-        parts.get(node.leaf)[i] = share * scaled.get(node.leaf)[i];
-        return;
-      }
-      let mass = 0;
-      for (const child of node.children) if (child.there) mass += child.mass;
-      for (const child of node.children) if (child.there) spread(child, (share * child.mass) / mass, i);
+      if (node.leaf !== undefined) parts.get(node.leaf)[i] = share * scaled.get(node.leaf)[i];
+      const there = (node.children ?? []).filter((child) => child.there);
+      const mass = sum(there.map((child) => child.mass));
+      for (const child of there) spread(child, (share * child.mass) / mass, i);
     };
     if (!whole) rows.forEach((_, i) => mark(root, i) && spread(root, 1, i));
     const scores = rows.map((_, i) => sum(used.map((j) => parts.get(j)[i])));

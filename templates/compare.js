@@ -1,7 +1,6 @@
 "use strict";
 (() => {
-  const { page, charts, redraw, titled, fill, remember, asked, signed } = window.brainalign;
-  const byId = (id) => document.getElementById(id);
+  const { byId, page, charts, redraw, titled, fill, remember, asked, signed } = window.brainalign;
   const selects = ["model-first", "model-second"].map(byId);
   const said = byId("two-said");
   const records = new Map();

@@ -22,12 +22,16 @@
 
   // Choices stand in the address, where the browser lets a page change it.
   const asked = (name) => new URLSearchParams(location.search).get(name);
+  const withChoice = (address, name, value) => {
+    const changed = new URL(address);
+    if (value) changed.searchParams.set(name, value);
+    else changed.searchParams.delete(name);
+    return changed.href;
+  };
   const remember = (name, value) => {
     try {
-      const address = new URL(location.href);
-      if (value) address.searchParams.set(name, value);
-      else address.searchParams.delete(name);
-      if (address.href !== location.href) history.replaceState(null, "", address);
+      const address = withChoice(location.href, name, value);
+      if (address !== location.href) history.replaceState(null, "", address);
     } catch { /* a file has no address of its own to change */ }
   };
 
@@ -316,10 +320,8 @@
     // On other pages they are followed as well.
     for (const link of document.querySelectorAll("a[href]")) {
       if (link.origin !== location.origin || !link.pathname.endsWith(".html")) continue;
-      const address = new URL(link.href);
-      if (followed.length) address.searchParams.set("model", followed.join(","));
-      else address.searchParams.delete("model");
-      if (address.href !== link.href) link.href = address.href;
+      const address = withChoice(link.href, "model", followed.join(","));
+      if (address !== link.href) link.href = address;
     }
   };
   const switchFollowed = (id) => () => follow(id, !followed.includes(id));
@@ -518,7 +520,7 @@
     Object.assign(chart, { spec, title, alt: `${chart.alt.split(".")[0]}. ${title}` });
     redraw(id);
   };
-  window.brainalign = { page, charts, redraw, titled, fill, make, remember, asked, signed, resized };
+  window.brainalign = { byId, page, charts, redraw, titled, fill, make, remember, asked, signed, resized };
 
   let later = 0;
   let width = document.documentElement.clientWidth;

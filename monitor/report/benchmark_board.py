@@ -77,15 +77,9 @@ class BenchmarkBoard:
         """
         if leaf not in self.kept:
             return []
-        j, found = self.kept[leaf], self.models.analysis
+        j, found, pairwise = self.kept[leaf], self.models.analysis.agreement.rho, self.models.analysis.pairwise
         rows = [
-            (
-                other,
-                known(found.agreement.rho[j, k]),
-                known(self.good[j, k]),
-                known(found.pairwise.rho[j, k]),
-                int(found.pairwise.overlap[j, k]),
-            )
+            (other, known(found[j, k]), known(self.good[j, k]), known(pairwise.rho[j, k]), int(pairwise.overlap[j, k]))
             for other, k in self.kept.items()
             if k != j
         ]

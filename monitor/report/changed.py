@@ -18,7 +18,7 @@ from ..history.rank_moves import attribute_rank, main_cause
 from ..history.series import Change, Since
 from .evidence import Evidence
 from .records import Column, Section, Table, Verdict
-from .wording import count, day, figure, number, sentence, whole_names, within
+from .wording import count, day, figure, number, rank_words, sentence, whole_names, within
 
 _MOST = 5
 # Models that moved furthest.
@@ -63,8 +63,12 @@ def changed_section(since: Since | None, board: Board, bootstrap: FamilyBootstra
         return Section("changed", question, answer, how, Verdict("Nothing restated", "holds"))
     points = [*_restated(since), *_once(_moved(bootstrap, since)[: _MOST - 1]), *_came(since)][:_MOST]
     texts, links = zip(*points, strict=True) if points else ((), ())
-    answer = _answer(since, board, bootstrap, when)
-    return Section("changed", question, answer, how, _verdict(since), texts, links=links)
+    verdict = Verdict("Nothing restated", "holds")
+    if since.restated:
+        verdict = Verdict("Scores changed", "fails")
+    elif {"models", "benchmarks"} & since.causes.keys():
+        verdict = Verdict("The sample changed", "weaker")
+    return Section("changed", question, _answer(since, board, bootstrap, when), how, verdict, texts, links=links)
 
 
 def news_in_words(since: Since, board: Board, bootstrap: FamilyBootstrap, complete: Iterable[int]) -> str:
@@ -113,7 +117,7 @@ def _answer(since: Since, board: Board, bootstrap: FamilyBootstrap, when: str) -
     if change is not None:
         sample += f", {count(round(change.before))} before"
     agreement = since.causes.get("mean_rho")
-    moved = "unchanged" if agreement is None else f"{figure('mean_rho', agreement.before)}"
+    moved = "unchanged" if agreement is None else figure("mean_rho", agreement.before)
     return (
         f"Two benchmarks agree with ρ = {figure('mean_rho', rho)}"
         f"{within('mean_rho', bootstrap.intervals['mean_rho'])}, {moved} on {when}, on {sample}; "
@@ -125,14 +129,6 @@ def _scores(restated: int) -> str:
     if not restated:
         return "no score was restated"
     return f"{counted(restated, 'score')} {'was' if restated == 1 else 'were'} restated"
-
-
-def _verdict(since: Since) -> Verdict:
-    if since.restated:
-        return Verdict("Scores changed", "fails")
-    if {"models", "benchmarks"} & since.causes.keys():
-        return Verdict("The sample changed", "weaker")
-    return Verdict("Nothing restated", "holds")
 
 
 def _once(points: Iterable[_Point]) -> Iterator[_Point]:
@@ -257,7 +253,7 @@ def _followed(model: Model, now: Mapping[int, int | None], since: Since | None) 
     if model.id not in now:
         return "went from the board"
     rank = now[model.id]
-    shown = "no official rank" if rank is None else f"official rank {rank}"
+    shown = rank_words(rank)
     if since is None:
         return shown
     if model in since.changes.models_added:
@@ -277,8 +273,5 @@ def _reason(since: Since, model: int, limit: int = 120) -> tuple[str, str]:
         found = attribute_rank(since.changes.earlier.board(), since.changes.later.board(), model)
     except BrainAlignError as failure:
         return f"a reason that cannot be found ({visible(str(failure), 120)})", UNKNOWN
-    cause = main_cause(found)
-    if cause is None:
-        return "rounding to the two decimals of the official rank", UNKNOWN
-    why, places = cause
-    return whole_names(why, limit), f"{abs(places):.0f}"
+    why, places = main_cause(found) or ("rounding to the two decimals of the official rank", None)
+    return whole_names(why, limit), UNKNOWN if places is None else f"{abs(places):.0f}"

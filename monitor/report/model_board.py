@@ -24,6 +24,8 @@ from brainalign_plugin.plot.labels import leaf_labels
 from brainalign_plugin.schemes import rank_models
 from brainalign_plugin.text import distinct_names, visible
 
+from .wording import rank_words
+
 # Two models are distinguished where one is above the other with at least this probability.
 APART = 0.975
 # Ranks on the poster's board by the name of a scheme and the id of a model.
@@ -117,8 +119,8 @@ class ModelBoard:
         """All models with the addresses of their pages, by id, the best official rank first."""
         found = {}
         for row in self.order:
-            i, rank = self.board.ids[row], self.ranks[row]
-            text, own = "no official rank" if rank is None else f"official rank {rank}", self.standings.get(i)
+            i = self.board.ids[row]
+            text, own = rank_words(self.ranks[row]), self.standings.get(i)
             if own is not None:
                 text += f", by universe score {own.rank} ({own.low}–{own.high})"
             found[i] = ModelLink(i, self.names[i], f"models/{i}.html", text)

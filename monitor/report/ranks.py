@@ -64,9 +64,9 @@ def ranks_section(evidence: Evidence) -> Section:
 
 def _official(evidence: Evidence) -> str:
     first = [i for i in evidence.official_order if evidence.official[i] == 1]
-    official = evidence.certainty.schemes.get("HIER")
     if not first:
         return ""
+    official = evidence.certainty.schemes.get("HIER")
     text = f"Officially first: {listed(tuple(evidence.names[i] for i in first[:3]))}"
     if isinstance(official, Certainty):
         text += (

@@ -12,7 +12,7 @@ from brainalign_plugin.text import counted, visible
 
 from .evidence import Evidence
 from .records import Column, Figure, Section, Table
-from .wording import count, listed, number, percent
+from .wording import count, listed, number, percent, rank_words
 
 _TOP, _ROWS = 20, 15
 POSTER, EVERY, ALL = "poster", "every", "all"
@@ -76,13 +76,11 @@ def _news(evidence: Evidence, leaf: str) -> str:
 
 def reasons(evidence: Evidence) -> dict[int, str]:
     """Return why each model that is not on the poster's board is not, by id."""
-    lacks = {
-        model.id: (("failed on", model.failed), ("never run on", model.never))
-        for model in evidence.analysis.cleaning.dropped_models
-    }
-    return {
-        i: "; ".join(f"{words} {_leaves(leaves)}" for words, leaves in kinds if leaves) for i, kinds in lacks.items()
-    }
+    found = {}
+    for model in evidence.analysis.cleaning.dropped_models:
+        kinds = (("failed on", model.failed), ("never run on", model.never))
+        found[model.id] = "; ".join(f"{words} {_leaves(leaves)}" for words, leaves in kinds if leaves)
+    return found
 
 
 def _leaves(leaves: Sequence[str]) -> str:
@@ -115,12 +113,9 @@ def search_entries(evidence: Evidence) -> tuple[tuple[str, str, str], ...]:
     why, inside = reasons(evidence), len(evidence.cleaned)
     found = []
     for i in evidence.official_order:
-        rank = evidence.official[i]
-        text = "no official rank" if rank is None else f"official rank {rank}"
-        on_board = (
-            f"among the {inside}" if i in evidence.cleaned else f"not among the {inside}: {why.get(i, 'no score')}"
-        )
-        found.append((str(i), evidence.names[i], f"{text}; {on_board}"))
+        text = f"{rank_words(evidence.official[i])}; "
+        text += f"among the {inside}" if i in evidence.cleaned else f"not among the {inside}: {why.get(i, 'no score')}"
+        found.append((str(i), evidence.names[i], text))
     return tuple(found)
 
 

@@ -25,16 +25,12 @@ COVERAGE = (
 
 def trust_section(evidence: Evidence) -> Section:
     """Return the section on the checks of the page, and how to cite and repeat it."""
-    analysis = evidence.analysis
+    analysis, cleaning = evidence.analysis, evidence.analysis.cleaning
     answer, warns = _check(analysis)
-    cleaning = analysis.cleaning
-    dropped, constant = len(cleaning.dropped_benchmarks), len(cleaning.constant)
+    dropped, flat = len(cleaning.dropped_benchmarks), "no kept benchmark is constant"
     left_out = f"{counted(dropped, 'benchmark')} and {counted(len(cleaning.dropped_models), 'model')}"
-    flat = (
-        f"{counted(constant, 'kept benchmark')} give all models one score"
-        if constant
-        else "no kept benchmark is constant"
-    )
+    if cleaning.constant:
+        flat = f"{counted(len(cleaning.constant), 'kept benchmark')} give all models one score"
     points = (f"Cleaning left out {left_out}; {flat}.", _unread(evidence), COVERAGE)
     rejected = [one for one in evidence.rejected if one.model_id is not None][:_UNREAD]
     tables: tuple[Table, ...] = ()
@@ -62,10 +58,8 @@ def _check(analysis: Analysis) -> tuple[str, bool]:
     official = analysis.official
     found = {name: apart for name, apart in official.max_abs_diff.items() if apart is not None}
     if analysis.snapshot.reconstructed:
-        return (
-            "This board is reconstructed from a later one, so there is no published aggregate to compare with.",
-            False,
-        )
+        text = "This board is reconstructed from a later one, so there is no published aggregate to compare with."
+        return text, False
     if not found:
         return "The source published no aggregate to compare with.", False
     beyond = [name for name in found if found[name] > _rounding(analysis, name)]

@@ -55,6 +55,11 @@ def chance(value: float) -> str:
     return "a probability below 0.01" if value < 0.01 else f"a probability of {number(value, 2)}"
 
 
+def rank_words(rank: int | None) -> str:
+    """Return an official rank in words."""
+    return "no official rank" if rank is None else f"official rank {rank}"
+
+
 def count(value: int) -> str:
     """Return a count with thousands marked."""
     return f"{value:,}"
