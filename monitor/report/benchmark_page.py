@@ -65,20 +65,15 @@ def _scores(board: BenchmarkBoard, j: int) -> list[tuple[Any, ...]]:
 
 
 def _identity(board: BenchmarkBoard, j: int) -> Section:
-    leaf, node = board.leaves[j], board.models.board.tree[board.leaves[j]]
-    source = paper(leaf)
+    leaf, tree = board.leaves[j], board.models.board.tree
     metric = visible(leaf.rpartition("-")[2], 60) if "-" in leaf else "not named by its identifier"
-    groups = " › ".join(visible(group, 40) for group in board.models.board.tree.path(leaf)[:-1])
+    groups = " › ".join(visible(group, 40) for group in tree.path(leaf)[:-1])
     known = benchmark_citation(leaf)
-    points = (f"Metric: {metric}. Version {node.version}. In the tree below {groups}.",)
-    what = (
-        str(known)
-        if known
-        else f"The paper {visible(source, 60)} is not among those that this site can cite; see the benchmark’s page at "
-        "Brain-Score."
-        if names_paper(leaf)
-        else "Its identifier names no paper."
-    )
+    points = (f"Metric: {metric}. Version {tree[leaf].version}. In the tree below {groups}.",)
+    unknown = f"The paper {visible(paper(leaf), 60)} is not among those that this site can cite"
+    what = str(known) if known else f"{unknown}; see the benchmark’s page at Brain-Score."
+    if not known and not names_paper(leaf):
+        what = "Its identifier names no paper."
     return Section("identity", "What is it?", what, points=points, code=known.bibtex if known else "")
 
 
@@ -127,22 +122,18 @@ def _spread(board: BenchmarkBoard, j: int) -> Section:
         f"{number(float(known.max()))}."
     )
     found = board.reliability(board.leaves[j])
-    repeats = (
-        "Reliability is not estimable: no model is on it twice."
-        if found is None
-        else f"Rerun reliability {number(found)}: near-copies of one model get nearly the same score."
-    )
+    repeats = f"Rerun reliability {number(found)}: near-copies of one model get nearly the same score."
+    if found is None:
+        repeats = "Reliability is not estimable: no model is on it twice."
     return Section("spread", question, answer, how, points=(repeats,))
 
 
 def _weight(board: BenchmarkBoard, j: int) -> Section:
     leaf = board.leaves[j]
     answer = f"{percent(float(board.models.weights[j]))} of the official average by the tree"
-    found = board.models.analysis.explained.leaves.get(leaf)
-    if found is not None:
-        answer += (
-            f"; on the poster’s board {percent(found.nominal)} by the tree and {percent(found.effective)} in effect"
-        )
+    own = board.models.analysis.explained.leaves.get(leaf)
+    if own is not None:
+        answer += f"; on the poster’s board {percent(own.nominal)} by the tree and {percent(own.effective)} in effect"
     how = "Effective weight: nominal weight × covariance with the average over its variance; all sum to 100 %."
     panel = len(board.panel)
     several = f"It is one of the {panel} benchmarks" if panel > 1 else "It is the one benchmark"
@@ -293,9 +284,9 @@ def _decides(board: BenchmarkBoard, j: int) -> Section:
 
 
 def _record(board: BenchmarkBoard, j: int) -> dict[str, Any]:
-    leaf, models = board.leaves[j], board.models
-    weight = models.analysis.explained.leaves.get(leaf)
+    leaf, models, past = board.leaves[j], board.models, board.past
     have, median, best = models.columns[j]
+    fields = ("benchmark", "rho", "good", "pairwise", "models")
     return {
         "schema": 1,
         "benchmark": leaf,
@@ -306,18 +297,13 @@ def _record(board: BenchmarkBoard, j: int) -> dict[str, Any]:
         "median": median,
         "best": best,
         "weight": float(models.weights[j]),
-        "poster": None if weight is None else asdict(weight),
+        "poster": plain(models.analysis.explained.leaves.get(leaf)),
         "rerun_reliability": board.reliability(leaf),
         "arrival": plain(board.arrived.get(leaf)),
-        "agreement": [
-            dict(zip(("benchmark", "rho", "good", "pairwise", "models"), row, strict=True))
-            for row in board.agreements(leaf)
-        ],
+        "agreement": [dict(zip(fields, row, strict=True)) for row in board.agreements(leaf)],
         "history": [
-            {"as_of": moment.isoformat(), "models": models_then, **asdict(points[leaf])}
-            for moment, models_then, points in zip(
-                board.past.moments, board.past.models, board.past.points, strict=True
-            )
+            {"as_of": moment.isoformat(), "models": then, **asdict(points[leaf])}
+            for moment, then, points in zip(past.moments, past.models, past.points, strict=True)
             if leaf in points
         ],
     }

@@ -90,11 +90,10 @@ def compare_page(board: ModelBoard) -> Page:
     columns = (Column("date", "text"), Column("model", "prose"), Column("rank"), Column("largest reason", "prose"),
                Column("its places"))  # fmt: skip
     moves = Table("moves", "Their moves, the newest first", columns, (), 15)
+    question, figure = "How did their ranks move, and why?", _first("rank", ranks)
     sections = (
         Section("profile", "Where does each win?", "", of_scores, None, (), (_first("profile", profile),), (both,)),
-        Section(
-            "history", "How did their ranks move, and why?", "", of_ranks, None, (), (_first("rank", ranks),), (moves,)
-        ),
+        Section("history", question, "", of_ranks, None, (), (figure,), (moves,)),
     )
     data = {"choices": [[i, link.name] for i, link in board.links.items()], "named": [FIRST, SECOND]}
     return Page("compare", "compare.html", "Compare two models", "", sections, script="compare.js", data=data)

@@ -148,9 +148,8 @@ def _profile(board: ModelBoard, row: int, scores: tuple[tuple[Any, ...], ...]) -
     if len(order) > 1:
         answer += f", in {order[-1]} at {number(means[order[-1]], 0)}"
     answer += "; the median model is at 50."
-    labels = [f"{region} ({len(own[region])})" for region in own]
     chart = dots(
-        labels,
+        [f"{region} ({len(values)})" for region, values in own.items()],
         list(means.values()),
         title=answer,
         alt=f"Dots with bars, one row a region: mean percentile of its benchmarks. {answer}",
@@ -165,15 +164,14 @@ def _profile(board: ModelBoard, row: int, scores: tuple[tuple[Any, ...], ...]) -
         "best. A dot is the mean over the benchmarks of a region that the model has (their number in brackets), a bar "
         f"their range; hollow is the officially first model, {board.names[board.board.ids[first]]}."
     )
-    names = board.labels
     rows = [
-        (names[j], one[1], number(one[3]), number(one[4], 0), number(one[6]), number(one[7]), str(one[5]))
+        (board.labels[j], one[1], number(one[3]), number(one[4], 0), number(one[6]), number(one[7]), str(one[5]))
         for j, one in enumerate(scores)
         if one[3] is not None
     ]
     pages = benchmark_paths(board.board.leaves)
-    columns = (Column("benchmark", "name"), Column("region", "text"), Column("score"), Column("percentile"),
-               Column("median"), Column("best"), Column("models"))  # fmt: skip
+    numbers = map(Column, ("score", "percentile", "median", "best", "models"))
+    columns = (Column("benchmark", "name"), Column("region", "text"), *numbers)
     links = tuple(f"../{pages[one[0]]}" for one in scores if one[3] is not None)
     table = Table("scores", "Its scores", columns, tuple(rows), _SHOWN, links=links)
     figures = (Figure("profile", chart, answer=True, wide=True),)
@@ -185,8 +183,7 @@ def _history(i: int, past: RankHistory) -> Section | None:
     known = [(moment, ranks[i]) for moment, ranks in zip(past.moments, past.ranks, strict=True) if i in ranks]
     if not known:
         return None
-    (first, before), (last, now) = known[0], known[-1]
-    moves = past.moves.get(i, ())
+    (first, before), (last, now), moves = known[0], known[-1], past.moves.get(i, ())
     answer = f"Official rank {now} on {last:%Y-%m-%d}"
     if len(known) > 1:
         answer += f", {before} on {first:%Y-%m-%d}; it moved {counted(len(moves), 'time')} in {len(known)} boards"
@@ -208,16 +205,11 @@ def _history(i: int, past: RankHistory) -> Section | None:
         )
         figures = (Figure("rank", chart, answer=True, wide=True),)
     columns = (Column("date", "text"), Column("rank"), Column("largest reason", "prose"), Column("its places"))
-    rows = tuple(
-        (
-            f"{move.later:%Y-%m-%d}",
-            f"{move.before} → {move.after}",
-            visible(move.reason),
-            UNKNOWN if move.places is None else f"{abs(move.places):.0f}",
-        )
-        for move in reversed(moves)
-    )
-    tables = (Table("moves", "Its moves, the newest first", columns, rows, _SHOWN),) if rows else ()
+    rows = []
+    for one in reversed(moves):
+        places = UNKNOWN if one.places is None else f"{abs(one.places):.0f}"
+        rows.append((f"{one.later:%Y-%m-%d}", f"{one.before} → {one.after}", visible(one.reason), places))
+    tables = (Table("moves", "Its moves, the newest first", columns, tuple(rows), _SHOWN),) if rows else ()
     return Section("history", "How did its rank move, and why?", answer, how, figures=figures, tables=tables)
 
 
@@ -240,10 +232,9 @@ def _gaps(board: ModelBoard, row: int) -> Section:
     if (rank := board.rank_without_gaps(row)) is not None:
         answer += f", and with the median score on each its official rank would be {rank}"
         answer += " as it is" if rank == board.ranks[row] else f" instead of {board.ranks[row]}"
-    names = board.labels
     rows = tuple(
         (
-            names[j],
+            board.labels[j],
             "failed" if states[j] == CellState.FAILED else "never run",
             percent(float(board.weights[j])),
             number(board.columns[j][1]),
@@ -251,8 +242,7 @@ def _gaps(board: ModelBoard, row: int) -> Section:
         )
         for j in sorted(missing, key=lambda j: (-costs.get(j, -1.0), j))
     )
-    columns = (Column("benchmark", "name"), Column("state", "text"), Column("weight"), Column("median"),
-               Column("cost"))  # fmt: skip
+    columns = (Column("benchmark", "name"), Column("state", "text"), *map(Column, ("weight", "median", "cost")))
     table = Table("missing", "Benchmarks without a score, the dearest first", columns, rows, _SHOWN)
     return Section("gaps", question, f"{answer}.", how, tables=(table,))
 
@@ -280,13 +270,10 @@ def _neighbours(board: ModelBoard, row: int) -> Section | None:
     near = [board.links[board.board.ids[one]] for one in ranked[max(at - _NEAR, 0) : at + _NEAR + 1] if one != row]
     others = [board.standings.get(link.id) for link in near]
     above = [None if own is None or other is None else own.above(other) for other in others]
-    known_apart = [one for one in above if one is not None]
-    apart = sum(max(one, 1 - one) >= APART for one in known_apart)
-    answer = (
-        f"It is told apart from {apart} of its {counted(len(known_apart), 'neighbour')} in the official ranking."
-        if known_apart
-        else "Nothing tells it apart from its neighbours: they, or it, have no universe score."
-    )
+    apart = [max(one, 1 - one) >= APART for one in above if one is not None]
+    answer = f"It is told apart from {sum(apart)} of its {counted(len(apart), 'neighbour')} in the official ranking."
+    if not apart:
+        answer = "Nothing tells it apart from its neighbours: they, or it, have no universe score."
     how = (
         f"Neighbours are up to {_NEAR} models above and below it by official rank. The probability that it is above "
         "each is by universe score; two models are told apart where it is at least 0.975 for one of them."
