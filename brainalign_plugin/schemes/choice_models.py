@@ -18,11 +18,10 @@ from ..data.board import Board
 from ..errors import BoardError, ConvergenceError
 from ..scales import ranks_from_bottom, rounded
 from ..text import first_few
-from .base import Claims, Scheme
+from .base import Claims
 from .pairwise import pairwise_compared
 from .registry import register
-from .scaling import RANK_SCALE
-from .voting import CONVENTIONS, matrices
+from .voting import matrices, ordinal
 
 # Largest number of Newton steps; about ten are usual.
 _MAX_ITERATIONS = 100
@@ -266,31 +265,25 @@ def _of_scored(fit: Callable[[FloatArray, Sequence[str]], FloatArray]) -> Callab
 
 
 for _scheme in (
-    Scheme(
+    ordinal(
         name="BT",
-        family="ordinal",
-        scale=RANK_SCALE,
         combination=(
             "log worth of maximum likelihood, where i is above j with probability w_i / (w_i + w_j) on every benchmark "
             "that has both; a tie is half a win"
         ),
         source="Bradley, Terry (1952), Biometrika 39, 324-345",
-        conventions=CONVENTIONS,
         claims=Claims(affine=True, monotone=True, monotonicity=True, pareto=True),
         combine=_of_scored(bradley_terry),
         effort="fit",
         memory=matrices(6),
     ),
-    Scheme(
+    ordinal(
         name="PL",
-        family="ordinal",
-        scale=RANK_SCALE,
         combination=(
             "log worth of maximum likelihood, where each benchmark picks the models that it scored best first, each "
             "with probability w_i / (sum over those left); ties by Efron's average"
         ),
         source="Plackett (1975), Appl. Stat. 24, 193-202; Luce (1959); Hunter (2004), Ann. Stat. 32, 384-406",
-        conventions=CONVENTIONS,
         claims=Claims(affine=True, monotone=True, pareto=True),
         combine=_of_scored(plackett_luce),
         effort="fit",

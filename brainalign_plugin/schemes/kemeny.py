@@ -19,10 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import FloatArray, IntArray
-from .base import Claims, Optimum, Scheme
+from .base import Claims, Optimum
 from .registry import register
-from .scaling import RANK_SCALE
-from .voting import CONVENTIONS, matrices
+from .voting import matrices, ordinal
 
 # Tolerances of violations and slacks (that of HiGHS is 1e-7), and for rounding a bound up, because costs are integers.
 _TOLERANCE, _WHOLE = 1e-6, 1e-4
@@ -146,7 +145,7 @@ def linear_order(weights: IntArray, rounds: int = ROUNDS) -> tuple[IntArray, int
             break
         if integral:
             continue
-        _settle(settled, weights, relaxed, cost)
+        _settle(settled, relaxed, cost)
         # Slack cuts are dropped only while the bound rises, because otherwise the loop may not end.
         if relaxed.cost > last + _TOLERANCE:
             cuts, last = cuts[relaxed.slack < _TOLERANCE], relaxed.cost
@@ -243,10 +242,7 @@ class _Relaxation:
     above: FloatArray  # Shape (n, n); relaxed order of each pair, from 0 to 1
     cost: float  # No order that keeps the settled pairs costs less; inf if there is none
     slack: FloatArray  # Shape (k,); of each cut
-    # Shape (p,); pairs in the program, and the reduced cost of the first above the second.
-    first: IntArray
-    second: IntArray
-    reduced: FloatArray
+    reduced: FloatArray  # Shape (n, n); reduced cost of the row's model above the column's, in the upper triangle
     steps: int = 0  # Of the simplex method
     stopped: bool = False  # True if branch and bound ended at its limit
 
@@ -285,35 +281,33 @@ def _relax(
     else:
         program: dict[str, Any] = {"A_ub": matrix, "bounds": np.stack((least_above, most_above), axis=1)}
         solved = linprog(-margin, b_ub=most, method="highs-ds", options={"maxiter": min(steps, _MOST_STEPS)}, **program)
-    nothing = np.zeros(len(names))
+    # Pairs outside the program keep their majority, and a reversal costs its weight.
+    reduced = np.triu(-weights).astype(np.float64)
     if solved.status == 2:
-        return _Relaxation(start, np.inf, np.zeros(len(cuts)), first, second, nothing)
+        return _Relaxation(start, np.inf, np.zeros(len(cuts)), reduced)
     if solved.x is None or (not integral and solved.status != 0):
         return None
     if integral:
-        placed, cost, reduced = np.rint(solved.x), float(solved.mip_dual_bound), nothing
+        placed, cost = np.rint(solved.x), float(solved.mip_dual_bound)
         slack = most - matrix @ placed
     else:
         placed, slack = solved.x, np.asarray(solved.slack)
         # Any feasible multipliers of the dual prove a bound, optimal or not.
         multipliers = np.maximum(-solved.ineqlin.marginals, 0.0)
-        reduced = matrix.T @ multipliers - margin
-        cheapest = np.where(reduced > 0, reduced * least_above, reduced * most_above)
+        of_pairs = reduced[first, second] = matrix.T @ multipliers - margin
+        cheapest = np.where(of_pairs > 0, of_pairs * least_above, of_pairs * most_above)
         cost = float(cheapest.sum() - multipliers @ most)
     above = np.array(start)
     above[first, second], above[second, first] = placed, 1.0 - placed
     cost += float(np.maximum(margin, 0.0).sum())
     done = 0 if integral else int(solved.nit)
-    return _Relaxation(above, cost, slack, first, second, reduced, done, integral and solved.status != 0)
+    return _Relaxation(above, cost, slack, reduced, done, integral and solved.status != 0)
 
 
-def _settle(settled: npt.NDArray[np.int8], weights: IntArray, relaxed: _Relaxation, cost: int) -> None:
+def _settle(settled: npt.NDArray[np.int8], relaxed: _Relaxation, cost: int) -> None:
     """Fix the pairs that every order cheaper than ``cost`` has in one direction: 1 above, -1 below, 0 open."""
-    # Pairs outside the program keep their majority, and a reversal costs its weight.
-    reduced = np.triu(-weights).astype(np.float64)
-    reduced[relaxed.first, relaxed.second] = relaxed.reduced
-    hopeless = (settled == 0) & (relaxed.cost + np.abs(reduced) > cost - 1 + _WHOLE)
-    settled[hopeless] = -np.sign(reduced[hopeless])
+    hopeless = (settled == 0) & (relaxed.cost + np.abs(relaxed.reduced) > cost - 1 + _WHOLE)
+    settled[hopeless] = -np.sign(relaxed.reduced[hopeless])
 
 
 def _open_cycles(settled: npt.NDArray[np.int8]) -> IntArray:
@@ -330,17 +324,14 @@ def _open_cycles(settled: npt.NDArray[np.int8]) -> IntArray:
 
 
 register(
-    Scheme(
+    ordinal(
         name="KEMENY",
-        family="ordinal",
-        scale=RANK_SCALE,
         combination=(
             "n - place in the ranking that maximises the pairwise agreements: the sum over pairs ranked i before j of "
             "the benchmarks on which i is above j; of several the one with the fewest pairs against the order of total "
             "margins"
         ),
         source="Kemeny (1959), Daedalus 88, 577-591; Young, Levenglick (1978), SIAM J. Appl. Math. 35, 285-300",
-        conventions=CONVENTIONS,
         claims=Claims(affine=True, monotone=True, pareto=True),
         wins=kemeny,
         effort="optimum",

@@ -72,7 +72,9 @@ def matrices(count: int) -> Callable[[int, int], float]:
 
 
 _CLAIMS = Claims(affine=True, monotone=True, monotonicity=True, pareto=True)
-_vote = partial(Scheme, family="ordinal", scale=RANK_SCALE, conventions=CONVENTIONS, effort="pairs", memory=matrices(4))
+# Schemes of the orders on the benchmarks.
+ordinal = partial(Scheme, family="ordinal", scale=RANK_SCALE, conventions=CONVENTIONS)
+_vote = partial(ordinal, effort="pairs", memory=matrices(4))
 for _scheme in (
     _vote(
         name="COPELAND",
