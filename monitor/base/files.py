@@ -9,7 +9,6 @@ import itertools
 import json
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -70,7 +69,7 @@ def atomic_file(path: Path, error: type[MonitorError] = OutputError, *, private:
         target = Path(os.path.realpath(path))
         make_folder(target.parent, private=private)
         # A name of fixed length: that of the target may be as long as a name can be.
-        temporary = target.parent / f".{secrets.token_hex(_TOKEN)}.tmp"
+        temporary = target.parent / f".{os.urandom(_TOKEN).hex()}.tmp"
         try:
             with _unnamed_file(target.parent) or temporary.open("x+b") as stream:
                 with suppress(OSError):  # a file system without locks

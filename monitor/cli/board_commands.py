@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from brainalign_plugin.text import counted
+from brainalign_plugin.text import counted, first_few
 
 from . import print_schemes, printing
 from .options import AsJson, AsOf, Given, Home, Html, Known, Limits, Where, day_of, now, option, settings_from
@@ -83,7 +83,8 @@ def analyze(
     named, board = settings.family_table, analysis.cleaning.board
     say(*([f"note: {found.note}"] if found.note else []), *printing.rejected_lines(found.rejected), err=True)
     if absent := unknown_models(settings.own_families, analysis.cleaning.considered):
-        say(printing.unknown_family_line(absent), err=True)
+        models = f"{counted(len(absent), 'model')} that this board lacks: {first_few(absent)}"
+        say(f"the table of families names {models}", err=True)
     if table is not None:
         say(*printing.unmatched_lines(join_metrics(table, analysis.cleaning.considered)), err=True)
     if as_json:

@@ -235,9 +235,10 @@ def audit(
         if one.violated:
             say(f"{one.scheme.name} claims {', '.join(one.violated)}, and this board contradicts it")
         _outcome(one)
-    if len(found) <= FEW_SCHEMES:
-        for one in found:
-            _fragile(one, names)
+    for one in found if len(found) <= FEW_SCHEMES else ():
+        if one.removal is not None and one.removal.fragile:
+            rows = ((names[pair.one], names[pair.other], pair.removals) for pair in one.removal.fragile)
+            print_table(("model", "and", "removals"), rows, f"most fragile pairs under {one.scheme.name}")
     _influences(found, names)
     _moves(conventions, names | {model.id: f"{model.name} ({model.id})" for model in compared.left_out})
 
@@ -281,13 +282,6 @@ def _left_out(found: Sequence[SchemeAudit], models: int) -> None:
             f"{', '.join(names)}: {', '.join(called)} not measured, because it takes long on {models} models; "
             "--thorough measures it"
         )
-
-
-def _fragile(one: SchemeAudit, names: Mapping[int, str]) -> None:
-    """Print the pairs of models whose order the removal of others changes most often."""
-    if one.removal is not None and one.removal.fragile:
-        rows = ((names[pair.one], names[pair.other], pair.removals) for pair in one.removal.fragile)
-        print_table(("model", "and", "removals"), rows, f"most fragile pairs under {one.scheme.name}")
 
 
 def _influences(found: Sequence[SchemeAudit], names: Mapping[int, str]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from brainalign_plugin.text import UNKNOWN, counted, first_few, printable
+from brainalign_plugin.text import UNKNOWN, counted, printable
 
 from ..base.files import fields_of, json_text
 from ..base.progress import silent
@@ -182,11 +182,6 @@ def info_json(info: SnapshotInfo) -> dict[str, Any]:
         "states": dict(info.states),
         **fields_of(info, "reconstructed", "simulated"),
     }
-
-
-def unknown_family_line(models: Sequence[str]) -> str:
-    """Return a line about models of the user's table of families that a board lacks."""
-    return f"the table of families names {counted(len(models), 'model')} that this board lacks: {first_few(models)}"
 
 
 def analysis(found: Analysis, grouped: Families, sure: FamilyBootstrap) -> None:
