@@ -320,8 +320,7 @@ class Board:
     @cached_property
     def scored_leaves(self) -> BoolArray:
         """True for each leaf on which any model has a score, filled cells apart; shape (m,)."""
-        scored: BoolArray = (self.states == CellState.SCORED).any(axis=0)
-        return scored
+        return (self.states == CellState.SCORED).any(axis=0)
 
     def take(self, rows: Sequence[int] | None = None, columns: Sequence[int] | None = None) -> Board:
         """Select rows, in the given order, and columns, which stay in the tree's order; the tree is pruned to these."""
@@ -341,8 +340,7 @@ class Board:
     def scores_on(self, leaves: Sequence[str]) -> FloatArray:
         """Return the columns of the given leaves in their order, such as that of another board; shape (n, number)."""
         column = {leaf: j for j, leaf in enumerate(self.leaves)}
-        found: FloatArray = self.scores[:, [column[leaf] for leaf in leaves]]
-        return found
+        return self.scores[:, [column[leaf] for leaf in leaves]]
 
     def with_copies(self, copies: Mapping[str, Sequence[str]]) -> Board:
         """Return the board on which each named leaf is followed by copies of it, siblings under the given type ids."""

@@ -64,14 +64,12 @@ class OfficialBoard:
 
     def at(self, type_id: str) -> FloatArray:
         """Return the scores of all models at one node, shape (n,); NaN unless SCORED."""
-        column: FloatArray = self.scores[:, self.tree.index[self.tree[type_id].type_id]]
-        return column
+        return self.scores[:, self.tree.index[self.tree[type_id].type_id]]
 
 
 def capped(tree: BenchmarkTree, scores: FloatArray) -> FloatArray:
     """Cap every column to [0, 1] but those of engineering benchmarks; NaN stays NaN. Shape (n, k) in and out."""
-    limited: FloatArray = np.where(tree.engineering, scores, np.clip(scores, 0.0, 1.0))
-    return limited
+    return np.where(tree.engineering, scores, np.clip(scores, 0.0, 1.0))
 
 
 def official_ranks(scores: FloatArray, states: StateArray) -> tuple[int | None, ...]:
