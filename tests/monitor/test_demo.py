@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from brainalign_monitor.cli import main
+from brainalign_monitor.cli import board_commands
 from brainalign_monitor.simulator import DEFAULT_PAPERS, SimulationParameters, payload_bytes, simulate
 from tests.commands import Ended, brainalign
 from tests.simulated import expected_figures
@@ -49,7 +49,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", no_network)
         patch.setattr(socket, "getaddrinfo", no_network)
-        patch.setattr(main, "stage", lambda text: stages.append(text) or nullcontext())
+        patch.setattr(board_commands, "stage", lambda text: stages.append(text) or nullcontext())
         ended = brainalign("demo", "--home", folder / "home", "-o", folder / "demo.html")
     return Demo(folder / "home", folder / "demo.html", ended, tuple(stages))
 
