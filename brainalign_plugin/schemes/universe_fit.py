@@ -190,9 +190,9 @@ class _Problem:
         deviations = np.where(self.present, self.values - means, 0.0)
         sums, squares = deviations @ self.onto, deviations**2 @ self.onto
         precision, weighted, cells = self.patterns / variances, sums / variances, self.cells
-        inner = np.eye(r) + root.T @ (precision[:, :, None] * root)
+        inner = np.eye(r) + np.einsum("ji,gj,jk->gik", root, precision, root)
         posterior = root @ np.linalg.solve(inner, np.broadcast_to(root.T, inner.shape))
-        expected = (posterior[self.pattern] @ weighted[:, :, None])[:, :, 0]
+        expected = np.einsum("nij,nj->ni", posterior[self.pattern], weighted)
         value = (
             cells @ np.log(variances)
             + self.repeats @ np.linalg.slogdet(inner)[1]
@@ -208,7 +208,7 @@ class _Problem:
         residual = (sums - self.counts * expected) / variances
         of_covariance = (
             np.diag(cells / variances)
-            - (self.repeats[:, None, None] * precision[:, :, None] * posterior * precision[:, None, :]).sum(axis=0)
+            - np.einsum("g,gi,gij,gj->ij", self.repeats, precision, posterior, precision)
             - residual.T @ residual
         )
         of_covariance[self.alone, self.alone] += self.odds * of_variances[self.alone]
