@@ -71,12 +71,12 @@ $(BASE): setup.cfg pyproject.toml
 	.venv-base/bin/python $(PIP_INSTALL) --upgrade --no-deps --target .venv-base/refused 'apscheduler>=4.0.0a1'
 	touch $@
 
-# Three at once on two cores: tests of services wait for a third of their time. The longest come first.
-CHECKS := test-once test-brainscore test-monitor test-base types lint imports
+# Four at once on two cores: tests of services wait for a third of their time. The longest come first.
+CHECKS := test-brainscore test-monitor test-delivery test-services test-base types lint imports
 
 .PHONY: test
 test: $(SETUP) $(BASE) $(LANGUAGE) ## all checks
-	$(MAKE) --no-print-directory --keep-going --jobs 3 $(CHECKS)
+	$(MAKE) --no-print-directory --keep-going --jobs 4 $(CHECKS)
 
 .PHONY: lint
 lint: $(SETUP) ## ruff: rules and format
@@ -93,9 +93,10 @@ types: $(SETUP) $(BASE) ## mypy --strict, against the libraries of both worlds
 	.venv-base/bin/mypy --cache-dir .mypy_cache/base
 
 # What depends neither on Brain-Score nor on a version of numpy is tested once, in the second world.
-ONCE := tests/monitor/delivery tests/monitor/faults tests/monitor/running tests/monitor/sources \
-	tests/test_packaging.py tests/test_claims.py tests/monitor/test_demo.py \
+SERVICES := tests/monitor/faults tests/monitor/running \
 	$(filter-out tests/contracts/test_database_source.py,$(wildcard tests/contracts/test_*.py))
+DELIVERY := tests/monitor/delivery tests/monitor/sources tests/monitor/test_demo.py tests/test_claims.py tests/test_packaging.py
+ONCE := $(SERVICES) $(DELIVERY)
 
 .PHONY: test-brainscore
 test-brainscore: $(SETUP) $(LANGUAGE) ## pytest beside brainscore-vision: the science, the documentation
@@ -112,9 +113,13 @@ BASE_TESTS := tests/plugin tests/monitor/test_cli_schemes.py
 test-base: $(BASE) ## pytest with the newest numpy and pandas: what depends on them
 	BRAINALIGN_REQUIRE='$(BASE_REQUIRE)' .venv-base/bin/python -m pytest $(BASE_TESTS)
 
-.PHONY: test-once
-test-once: $(BASE) ## pytest with the newest numpy and pandas: what is tested once
-	BRAINALIGN_REQUIRE='$(BASE_REQUIRE)' .venv-base/bin/python -m pytest $(ONCE)
+.PHONY: test-services
+test-services: $(BASE) ## pytest with the newest numpy and pandas: the store, runs, faults
+	BRAINALIGN_REQUIRE='$(BASE_REQUIRE)' .venv-base/bin/python -m pytest $(SERVICES)
+
+.PHONY: test-delivery
+test-delivery: $(BASE) ## pytest with the newest numpy and pandas: sources, messages, the site, the packages
+	BRAINALIGN_REQUIRE='$(BASE_REQUIRE)' .venv-base/bin/python -m pytest $(DELIVERY)
 
 .PHONY: picture
 picture: $(SETUP) ## docs/report.png: the top of the demo's report, in headless Chromium

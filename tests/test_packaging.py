@@ -279,7 +279,7 @@ def test_upper_bounds_are_those_that_are_needed():
 def test_a_release_above_an_upper_bound_breaks_what_uses_it(name):
     refused = Path(sys.prefix) / "refused"
     if not refused.is_dir():
-        pytest.skip(f"{refused} is made by `make test-once`")
+        pytest.skip(f"{refused} is made by `make test-delivery`")
     found = next(importlib.metadata.distributions(name=name, path=[str(refused)]))
     (bounded,) = [
         one for one in map(Requirement, entries(setup_cfg()["options"]["install_requires"])) if one.name == name

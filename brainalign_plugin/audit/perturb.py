@@ -76,9 +76,12 @@ class Case:
         if not self.board.complete:
             columns = filled(columns, np.broadcast_to(self.board.states[:, j, None], columns.shape), self.rule)
         old, weights = self.scaled[:, j], self.cell_weights
-        there, before = ~np.isnan(old), ranks_from_bottom(self.resolved.scores[:, j, None])[:, 0]
-        for new, after in zip(used.scaled_variants(leaf, columns).T, ranks_from_bottom(columns).T, strict=True):
-            if used.order_only and np.array_equal(before, after, equal_nan=True):
+        there, unmoved = ~np.isnan(old), np.zeros(columns.shape[1], dtype=np.bool_)
+        if used.order_only:
+            before, after = ranks_from_bottom(self.resolved.scores[:, [j]]), ranks_from_bottom(columns)
+            unmoved = ((before == after) | (np.isnan(before) & np.isnan(after))).all(axis=0)
+        for new, same in zip(used.scaled_variants(leaf, columns).T, unmoved, strict=True):
+            if same:
                 yield self.base
             elif weights is not None and np.array_equal(~np.isnan(new), there) and not np.isinf(new).any():
                 yield self.base + np.where(there, weights[:, j] * (new - old), 0.0)
@@ -118,6 +121,10 @@ def cloned(case: Case, copied: Sequence[Sequence[str]], jobs: int = 1) -> FloatA
 
 
 def _cloned(case: Case, leaves: Sequence[str]) -> FloatArray:
+    if case.scheme.wins is not None and case.scheme.order_only:
+        # Pairwise wins need no tree.
+        again = case.scaled[:, [case.board.leaves.index(leaf) for leaf in leaves]]
+        return case.scheme.combined(np.column_stack([case.scaled, again]), case.resolved)[0]
     norms = case.scheme.norms
     taken = set(case.board.tree.index) | (set() if norms is None else set(norms.board.tree.index))
     copies = {}

@@ -256,7 +256,8 @@ def _falls(case: Case, j: int, models: IntArray) -> list[Witness]:
     columns[models, np.arange(len(models))] = raised(column[models])
     found = []
     for model, higher, scores in zip(models.tolist(), columns.T, case.variants(j, columns), strict=True):
-        after, before = int(ranks_of_all(scores)[model]), int(case.before[model])
+        values = rounded(np.where(np.isnan(scores), -np.inf, scores))
+        after, before = 1 + int((values > values[model]).sum()), int(case.before[model])
         if after > before:
             score = float(column[model])
             found.append(Witness(case.board.ids[model], leaf, score, float(higher[model]), before, after))

@@ -81,10 +81,13 @@ class Headline:
         return {name: known(found[i]) for name, found in self.values.items()}
 
 
-def headline(board: Board, counts: IntArray | None = None) -> Headline:
-    """Compute the headline figures of a complete board; `counts` (r, n): how often each model counts, once if None."""
+def headline(board: Board, counts: IntArray | None = None, rho: FloatArray | None = None) -> Headline:
+    """Compute the headline figures of a complete board.
+
+    `counts` (r, n): how often each model counts, once if None. `rho` (r, pairs): rank correlations that are known.
+    """
     times = np.ones((1, len(board.models)), dtype=np.int64) if counts is None else counts
-    rho = rank_correlations(board.scores, times)
+    rho = rank_correlations(board.scores, times) if rho is None else rho
     return Headline(_figures(board, times, rho), rho)
 
 

@@ -63,11 +63,12 @@ def leave_one_paper_out(board: Board, scheme: str = OFFICIAL) -> tuple[LeftOut, 
 
 
 class _Whole:
-    """The whole board: its figures and scores."""
+    """The whole board: its figures, correlations of pairs of leaves, and scores."""
 
     def __init__(self, board: Board, scheme: Scheme) -> None:
         self.board, self.scheme = board, scheme
-        self.figures = headline(board).first()
+        whole = headline(board)
+        self.figures, self.rho = whole.first(), whole.rho
         self.scores = aggregated(scheme, board)
 
     def without_papers(self) -> Iterator[tuple[LeftOut, IntArray]]:
@@ -86,10 +87,13 @@ class _Whole:
 
     def _without(self, kind: Kind, name: str, columns: Iterable[int]) -> tuple[LeftOut, IntArray]:
         rows = range(len(self.board.models))
-        rest = without(self.board, columns)
+        left = np.isin(np.arange(len(self.board.leaves)), list(columns))
+        rest = without(self.board, np.flatnonzero(left).tolist())
         if not rest.leaves:
             return self._left_out(kind, name, dict.fromkeys(self.figures), rows, None)
-        return self._left_out(kind, name, headline(rest).first(), rows, aggregated_or_none(self.scheme, rest))
+        first, second = np.triu_indices(len(left), k=1)
+        figures = headline(rest, rho=self.rho[:, ~(left[first] | left[second])]).first()
+        return self._left_out(kind, name, figures, rows, aggregated_or_none(self.scheme, rest))
 
     def _left_out(
         self, kind: Kind, name: str, figures: dict[str, float | None], rows: Sequence[int], again: FloatArray | None

@@ -106,8 +106,9 @@ class Board:
             )
 
     def _check_names(self) -> None:
-        if len(set(self.ids)) != len(self.ids):
-            twice = next(i for k, i in enumerate(self.ids) if i in self.ids[:k])
+        ids = self.ids
+        if len(set(ids)) != len(ids):
+            twice = next(i for k, i in enumerate(ids) if i in ids[:k])
             raise BoardError(f"the model id {twice} occurs twice on the board; the id is the key of a model")
         own = self.tree.leaves()
         if self.leaves != own:

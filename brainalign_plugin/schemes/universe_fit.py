@@ -133,6 +133,8 @@ class _Problem:
         self.odds, self.alone = share / (1 - share), units.counts == 1
         # The likelihood of complete means is largest at their mean.
         self.fixed = bool(self.present.all())
+        self.centre = self.values.mean(axis=0)
+        self.at_centre = self.moments(self.centre)
         self.cells, self.lower = self.counts.sum(axis=0), np.tril_indices(len(units.strata))
 
     def fit(self, near: UniverseFit | None = None) -> UniverseFit:
@@ -172,12 +174,17 @@ class _Problem:
     def unpack(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return unit means, the Cholesky factor of the strata's covariance, and the variances between papers."""
         r, p = len(self.units.strata), 0 if self.fixed else len(self.units.names)
-        means = self.values.mean(axis=0) if self.fixed else parameters[:p]
+        means = self.centre if self.fixed else parameters[:p]
         root = np.zeros((r, r))
         root[self.lower] = parameters[p : p + r * (r + 1) // 2]
         variances = self.odds * (root**2).sum(axis=1) + _LEAST
         variances[~self.alone] = np.exp(parameters[p + r * (r + 1) // 2 :]) + _LEAST
         return means, root, variances
+
+    def moments(self, means: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return deviations from the means, and their sums and sums of squares in each stratum."""
+        deviations = np.where(self.present, self.values - means, 0.0)
+        return deviations, deviations @ self.onto, deviations**2 @ self.onto
 
     def objective(self, parameters: FloatArray) -> tuple[float, FloatArray]:
         """Return the negative log likelihood a model, without its constant, and its gradient.
@@ -187,8 +194,7 @@ class _Problem:
         """
         n, r = len(self.values), len(self.units.strata)
         means, root, variances = self.unpack(parameters)
-        deviations = np.where(self.present, self.values - means, 0.0)
-        sums, squares = deviations @ self.onto, deviations**2 @ self.onto
+        deviations, sums, squares = self.at_centre if self.fixed else self.moments(means)
         precision, weighted, cells = self.patterns / variances, sums / variances, self.cells
         inner = np.eye(r) + np.einsum("ji,gj,jk->gik", root, precision, root)
         posterior = root @ np.linalg.solve(inner, np.broadcast_to(root.T, inner.shape))

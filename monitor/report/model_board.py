@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
-from scipy.stats import rankdata
 
 from brainalign_plugin.analysis import Analysis
 from brainalign_plugin.arrays import FloatArray
@@ -21,6 +20,7 @@ from brainalign_plugin.data.official import CellState, official_ranks
 from brainalign_plugin.data.tree import names_paper, paper
 from brainalign_plugin.errors import BoardError
 from brainalign_plugin.plot.labels import leaf_labels
+from brainalign_plugin.scales import ranks_from_bottom
 from brainalign_plugin.schemes import rank_models
 from brainalign_plugin.text import distinct_names, visible
 
@@ -162,12 +162,8 @@ class ModelBoard:
     @cached_property
     def percentiles(self) -> FloatArray:
         """Percentile of each score among the models that have the benchmark: 0 worst, 100 best; shape (n, m)."""
-        scores = self.board.scores
-        found = np.full(scores.shape, np.nan)
-        for j, column in enumerate(scores.T):
-            has = ~np.isnan(column)
-            if has.sum() > 1:
-                found[has, j] = 100 * (rankdata(column[has]) - 1) / (has.sum() - 1)
+        others = (~np.isnan(self.board.scores)).sum(axis=0) - 1
+        found: FloatArray = 100 * (ranks_from_bottom(self.board.scores) - 1) / np.where(others > 0, others, np.nan)
         return found
 
     def profile(self, row: int) -> dict[str, FloatArray]:
