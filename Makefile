@@ -71,12 +71,12 @@ $(BASE): setup.cfg pyproject.toml
 	.venv-base/bin/python $(PIP_INSTALL) --upgrade --no-deps --target .venv-base/refused 'apscheduler>=4.0.0a1'
 	touch $@
 
-# Four at once on two cores: tests of services wait for a third of their time. The longest come first.
-CHECKS := test-brainscore test-monitor test-delivery test-services test-base types lint imports
+# Three at once on two cores: tests of services wait for a third of their time. The longest come first.
+CHECKS := test-monitor test-brainscore test-services test-delivery test-documents test-base types lint imports
 
 .PHONY: test
 test: $(SETUP) $(BASE) $(LANGUAGE) ## all checks
-	$(MAKE) --no-print-directory --keep-going --jobs 4 $(CHECKS)
+	$(MAKE) --no-print-directory --keep-going --jobs 3 $(CHECKS)
 
 .PHONY: lint
 lint: $(SETUP) ## ruff: rules and format
@@ -99,8 +99,12 @@ DELIVERY := tests/monitor/delivery tests/monitor/sources tests/monitor/test_demo
 ONCE := $(SERVICES) $(DELIVERY)
 
 .PHONY: test-brainscore
-test-brainscore: $(SETUP) $(LANGUAGE) ## pytest beside brainscore-vision: the science, the documentation
-	.venv/bin/python -m pytest --ignore tests/monitor $(addprefix --ignore=,$(ONCE))
+test-brainscore: $(SETUP) $(LANGUAGE) ## pytest beside brainscore-vision: the science
+	.venv/bin/python -m pytest tests/plugin tests/contracts/test_database_source.py
+
+.PHONY: test-documents
+test-documents: $(SETUP) $(LANGUAGE) ## pytest beside brainscore-vision: the documentation, the repository
+	.venv/bin/python -m pytest $(filter-out $(ONCE),$(wildcard tests/test_*.py))
 
 .PHONY: test-monitor
 test-monitor: $(SETUP) $(LANGUAGE) ## pytest beside brainscore-vision: the monitor
