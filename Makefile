@@ -92,7 +92,7 @@ types: $(SETUP) $(BASE) ## mypy --strict, against the libraries of both worlds
 	.venv/bin/mypy
 	.venv-base/bin/mypy --cache-dir .mypy_cache/base
 
-# What depends neither on Brain-Score nor on a version of numpy is tested once, in the second world.
+# Tests that depend neither on Brain-Score nor on a version of numpy run once, in the second world.
 SERVICES := tests/monitor/faults tests/monitor/running \
 	$(filter-out tests/contracts/test_database_source.py,$(wildcard tests/contracts/test_*.py))
 DELIVERY := tests/monitor/delivery tests/monitor/sources tests/monitor/test_demo.py tests/test_claims.py tests/test_packaging.py
@@ -110,7 +110,7 @@ test-documents: $(SETUP) $(LANGUAGE) ## pytest beside brainscore-vision: the doc
 test-monitor: $(SETUP) $(LANGUAGE) ## pytest beside brainscore-vision: the monitor
 	.venv/bin/python -m pytest tests/monitor $(addprefix --ignore=,$(ONCE))
 
-# What depends on numpy and pandas is tested in both worlds: the science, and commands that print its numbers.
+# Tests that depend on numpy and pandas run in both worlds: the science, and commands that print its numbers.
 BASE_TESTS := tests/plugin tests/monitor/test_cli_schemes.py
 
 .PHONY: test-base

@@ -265,7 +265,7 @@ def test_brainscore_is_what_brings_torch():
     assert "torch" in requirement_closure(entries(setup_cfg()["options.extras_require"]["brainscore"]))
 
 
-# What a release above its upper bound breaks: a bound without a row here is one too many.
+# Modules that a release above an upper bound breaks: a bound without a row here is one too many.
 BROKEN_BY = {"apscheduler": "brainalign_monitor.service.serve"}
 
 
